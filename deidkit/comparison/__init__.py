@@ -1,4 +1,4 @@
-"""Comparison: from templates to scores, all pairs, in bounded memory."""
+"""Comparison of templates: all pairs, in bounded memory."""
 
 from deidkit.comparison.all_pairs import Comparison, ComparisonSettings, compare_all
 from deidkit.comparison.checkpoints import Checkpoint, Checkpoints

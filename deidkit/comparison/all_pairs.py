@@ -1,4 +1,4 @@
-"""All comparisons of two sets of templates, block by block: no matrix of scores is ever held."""
+"""All comparisons of two sets of templates, block by block: the full matrix of scores is never in memory."""
 
 from __future__ import annotations
 
@@ -29,31 +29,31 @@ from deidkit.progress import Progress, Silent, Stage
 from deidkit.protocols import Recognizer
 
 PROBES = 672
-"""Probes in a stripe, more only where one identity has more: a product of matrices of so many rows is at its best."""
+"""Probes per stripe, or those of one identity if it has more: the optimal height for matrix products."""
 
 STRIPE_SCORES = 2**25
-"""Most scores of a stripe: the slowest recognizer takes seconds for it, and checkpoints hold whole stripes only."""
+"""Largest number of scores per stripe: the slowest recognizer needs seconds; checkpoints hold whole stripes."""
 
 REFERENCES = 672
-"""References in a block: with the probes a block of scores is two megabytes, or four of double precision."""
+"""References per block: a block of scores has two megabytes in single precision, four in double."""
 
 OWN_SCORES = 6_000_000
-"""Most scores of a set's stripes with themselves that are kept from the search for own identities, not made twice."""
+"""Largest number of scores kept from the search for own identities, instead of computing them twice."""
 
 MAX_SCORES = 4_000_000
-"""Scores of one kind that are kept one by one."""
+"""Largest number of scores of one kind that are kept individually."""
 
 
 @dataclass(frozen=True)
 class ComparisonSettings:
-    """What is compared and kept.
+    """Extent of the comparison, and what is kept.
 
     Attributes:
-        pairs: Most comparisons; where there are more, a sample of them is made, see `sampling`, and there is no search.
-        max_scores: Largest number of scores of one kind to keep one by one; more are kept as a histogram.
-        checkpoints: Where a long comparison is saved while it runs; None for nowhere.
-        part_runner: Runs the parts of a long comparison in other processes; None for this process alone.
-        rows: Probes in a stripe; None for as many as suit.
+        pairs: Largest number of comparisons; if there are more, they are sampled, see `sampling`, without a search.
+        max_scores: Largest number of scores of one kind to keep individually; more are kept as a histogram.
+        checkpoints: Storage for the state of a long comparison; None for none.
+        part_runner: Runs parts of a long comparison in other processes; None for this process only.
+        rows: Probes per stripe; None for the default.
     """
 
     max_scores: int = MAX_SCORES
@@ -82,15 +82,15 @@ def compare_all(
         identify: Whether to search each probe's identity as well.
         settings: What is compared and kept; None for the defaults.
         threads: Worker threads; None for as many as there are processors.
-        progress: Who wants to know.
+        progress: Receives progress reports.
 
     Returns:
-        The scores by kind and the searches: the same whatever the number of threads, whatever the interruptions, and
-        whatever the size of blocks for a recognizer whose scores do not depend on it.
+        The scores by kind and the searches. They do not depend on the number of threads, on interruptions, nor on the
+        size of blocks if the recognizer's scores do not.
 
     Raises:
-        PluginError: The recognizer returns something that is not a block of distances within its range.
-        UsageError: A sample of so few comparisons cannot be made.
+        PluginError: The recognizer does not return a block of distances within its range.
+        UsageError: The sample is too small.
         ValueError: Templates of one source have two identities.
     """
     work = Comparison.of(recognizer, probes, references, identify=identify, settings=settings)
@@ -103,8 +103,8 @@ class Comparison:
 
     Args:
         recognizer: Whose `compare` is called, from several threads.
-        layout: What is compared, in which order.
-        settings: What is kept.
+        layout: Order of the comparisons.
+        settings: Extent of the comparison, and what is kept.
         identify: Whether to search each probe's identity as well.
     """
 
@@ -127,7 +127,7 @@ class Comparison:
         identify: bool,
         settings: ComparisonSettings | None,
     ) -> Comparison:
-        """Arrange a comparison; arguments and errors are those of `compare_all`."""
+        """Create a comparison; arguments and errors are those of `compare_all`."""
         _check_labels(probes, probes if references is None else references)
         check_range(recognizer)
         settings = settings or ComparisonSettings()
@@ -141,12 +141,12 @@ class Comparison:
         return cls(recognizer, layout, settings, identify=identify and sample is None)
 
     def again(self) -> Comparison:
-        """The same, with nothing compared yet."""
+        """The same comparison without results."""
         return Comparison(self._recognizer, self._layout, self._settings, identify=self._search is not None)
 
     @property
     def stripes(self) -> int:
-        """How many stripes it has."""
+        """Number of stripes."""
         return len(self._layout.stripes)
 
     def run(self, threads: int, progress: Progress) -> None:
@@ -184,7 +184,7 @@ class Comparison:
                     saved = done
 
     def part(self, part: range, wanted: NDArray[Any] | None) -> Arrays:
-        """Compare some stripes where nothing else has been compared, for `take` of another process."""
+        """Compare some stripes of a comparison without other results, for `take` in another process."""
         if self._search and wanted is not None:
             self._search.wanted = wanted.copy()
         with limited_library_threads(), Silent().stage("part", None) as stage:
@@ -192,7 +192,7 @@ class Comparison:
         return {**self._tally.state_of(self._rows(part)), **(self._search.state() if self._search else {})}
 
     def take(self, part: range, arrays: Arrays) -> None:
-        """Take what another process found in some stripes."""
+        """Merge another process's results of some stripes."""
         self._keep(arrays["values"].dtype)
         self._tally.take(self._rows(part), arrays)
         if self._search:
@@ -203,7 +203,7 @@ class Comparison:
         return slice(stripes[part.start].rows.start, stripes[part.stop - 1].rows.stop)
 
     def scores(self) -> PairScores:
-        """What was found."""
+        """The result."""
         search = self._search
         same_source, same_identity, different_identity = self._tally.finish()
         return PairScores(
@@ -217,18 +217,18 @@ class Comparison:
     def _each(
         self, pool: ThreadPoolExecutor, threads: int, work: _StripeWork, pending: deque[Stripe], stage: Stage
     ) -> None:
-        """Work stripes off in several threads, until a checkpoint is due; what is begun is finished."""
+        """Process stripes in several threads until a checkpoint is due; started stripes are finished."""
         until = time.monotonic() + checkpoints.EVERY if self._settings.checkpoints else math.inf
         workers = [pool.submit(work, pending, until, stage) for _ in range(threads)]
         try:
             for worker in workers:
                 worker.result()
         finally:
-            self._stop.set()  # one has failed, or the user has had enough: the others end after their block
+            self._stop.set()  # after a failure or a cancellation, the other threads end after their block
         self._stop.clear()
 
     def _own_stripes(self) -> deque[Stripe]:
-        """Where own identities are; of a set that is compared with itself, blocks that are compared later anyway."""
+        """Stripes with the probes' own identities; within one set, from blocks that are compared later anyway."""
         layout = self._layout
         squares = [Stripe(stripe.rows, (stripe.rows,)) for stripe in layout.stripes]
         scores = sum((square.rows.stop - square.rows.start) ** 2 for square in squares)
@@ -245,7 +245,7 @@ class Comparison:
                 scores = self._scores(stripe.rows, columns)
                 self._search.find_own(stripe.rows, columns, scores)
                 if self._keeps_own:
-                    # a copy: a recognizer may use its memory again
+                    # A copy: a recognizer may reuse its memory.
                     self._own_blocks[stripe.rows.start, columns.start, columns.stop] = scores.copy()
 
     def _compare(self, pending: deque[Stripe], until: float, stage: Stage) -> None:
@@ -285,7 +285,7 @@ class Comparison:
         return scores.astype(self._tally.values.dtype, copy=False)
 
     def _resumed(self) -> int:
-        """How many stripes a checkpoint holds, which is taken over."""
+        """Restore a checkpoint; returns its number of stripes."""
         found = self._settings.checkpoints.load() if self._settings.checkpoints else None
         if found is None:
             return 0
@@ -301,7 +301,7 @@ _StripeWork = Callable[[deque[Stripe], float, Stage], None]
 def _next(pending: deque[Stripe]) -> Stripe | None:
     try:
         return pending.popleft()
-    except IndexError:  # another thread was faster
+    except IndexError:  # another thread took the last one
         return None
 
 

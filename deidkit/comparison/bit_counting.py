@@ -1,4 +1,4 @@
-"""How the bits of many words are counted in vector instructions of LLVM. Importing this module imports numba."""
+"""Population counts of many words in LLVM vector instructions. Importing this module imports numba."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from deidkit.vector_steps import Values, has, loop
 _cgutils: Any = untyped_cgutils
 
 NATIVE = has("avx512vpopcntdq")
-"""Whether one instruction counts the bits of every lane. Elsewhere it takes about eight, half of them shuffles, and
-four words are first added up bit by bit, in logical instructions, so that only one vector in four is counted."""
+"""Whether one instruction counts the bits of every lane. Other processors need about eight instructions, half of them
+shuffles; there, four words are first added bitwise with logical instructions, so that one vector in four is counted."""
 
 _TOGETHER = 4
-"""Words that are added up bit by bit."""
+"""Number of words that are added bitwise."""
 
 
 Read = Callable[[ir.Value, int], ir.Value]
-"""Emits the vector of a word, by its number, and of a part."""
+"""Emits the vector of a word, given by its number, and of a part."""
 
 
 def counted_bits(
     builder: ir.IRBuilder, words: ir.Value, vector: ir.VectorType, parts: int, read: Read
 ) -> list[ir.Value]:
-    """Emit loops that count the bits of every lane over some words, as fast as this processor can.
+    """Emit loops that count the bits of every lane over some words, in the fastest way for this processor.
 
     Args:
-        builder: At the place for the loops; afterwards behind them.
-        words: How many, at least 1.
-        vector: Its lanes are counted apart.
-        parts: So many vectors belong to a word.
+        builder: Positioned where the loops go; afterwards behind them.
+        words: Number of words, at least 1.
+        vector: Vector type, whose lanes are counted separately.
+        parts: Vectors per word.
         read: Emits the vector of a word and a part.
 
     Returns:

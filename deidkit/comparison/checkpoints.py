@@ -13,11 +13,11 @@ EVERY = 30.0
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A comparison up to some stripe.
+    """State of a comparison after some stripes.
 
     Attributes:
-        stripes: How many stripes are compared: the first ones.
-        arrays: What was counted and kept, by name.
+        stripes: Number of completed stripes, from the first.
+        arrays: Counts and scores, by name.
     """
 
     stripes: int
@@ -25,12 +25,12 @@ class Checkpoint:
 
 
 class Checkpoints(Protocol):
-    """Where a running comparison is saved."""
+    """Storage for the state of a running comparison."""
 
     def load(self) -> Checkpoint | None:
-        """The last checkpoint of the very same comparison; None where there is none."""
+        """Return the last checkpoint of this very comparison; None if there is none."""
         ...
 
     def save(self, checkpoint: Checkpoint) -> None:
-        """Keep a checkpoint in place of the last."""
+        """Replace the last checkpoint."""
         ...

@@ -1,4 +1,4 @@
-"""Checks what a recognizer declares and returns by its contract."""
+"""Checks of a recognizer's declarations and results against its contract."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from deidkit.result import Component
 
 
 def checked_templates(recognizer: Component, templates: NDArray[Any], pictures: int) -> NDArray[Any]:
-    """What a recognizer returned as templates, where it is that.
+    """Return a recognizer's templates after checking them.
 
     Raises:
-        PluginError: It is not an array with a row for each picture, or holds what is not a finite number.
+        PluginError: They are not an array with one row per picture, or contain numbers that are not finite.
     """
     if templates.ndim < 2 or templates.shape[0] != pictures or templates.dtype == object:
         raise PluginError(
@@ -33,9 +33,9 @@ def checked_templates(recognizer: Component, templates: NDArray[Any], pictures: 
 
 
 def compared(recognizer: Recognizer, probes: Block, references: Block) -> NDArray[np.floating]:
-    """Distances of pictures, float32 or float64: for several hands, those of the two that are most alike."""
+    """Distances of pictures, float32 or float64; the minimum over hands for pictures of several."""
     scores = _compared(recognizer, "compare", np.floating, probes, references)
-    dtype = np.float32 if scores.dtype == np.float32 else np.float64  # what the loops are compiled for
+    dtype = np.float32 if scores.dtype == np.float32 else np.float64  # the kernels are compiled for these
     return np.require(scores, dtype, ["C", "W"])
 
 
@@ -67,12 +67,12 @@ def _compared(recognizer: Recognizer, how: str, kind: Any, probes: Block, refere
 
 
 def rounding(low: float, high: float) -> float:
-    """By how much a score may leave a range and still belong to it."""
+    """Tolerance for scores outside of a range, due to rounding."""
     return 1e-6 * max(1.0, high - low)
 
 
 def out_of_range(recognizer: Recognizer) -> str:
-    """What is said of a recognizer whose scores leave its range."""
+    """Error message for scores outside of a recognizer's range."""
     low, high = recognizer.score_range
     return (
         f"recognizer {type(recognizer).__name__} breaks its contract: compare() gave scores that are not finite or "
@@ -81,7 +81,7 @@ def out_of_range(recognizer: Recognizer) -> str:
 
 
 def steps_of(recognizer: Recognizer) -> int | None:
-    """Whole steps of its distances, None where it declares none. Raises PluginError where they are no such number."""
+    """Number of distance steps, None if it declares none. Raises PluginError if the declaration is invalid."""
     steps = getattr(recognizer, "distance_steps", None)
     if steps is not None and (not isinstance(steps, int) or not 1 <= steps < 2**16 - 1):
         raise PluginError(
@@ -92,7 +92,7 @@ def steps_of(recognizer: Recognizer) -> int | None:
 
 
 def check_range(recognizer: Recognizer) -> None:
-    """Raise PluginError where the range of scores that a recognizer declares is none."""
+    """Raise PluginError if the declared range of scores is empty or not finite."""
     low, high = recognizer.score_range
     if not (np.isfinite(low) and np.isfinite(high) and low < high):
         raise PluginError(

@@ -24,7 +24,7 @@ class ShiftedHamming:
     """Comparator for templates of bit planes.
 
     Attributes:
-        groups: How many groups of planes have a minimum of their own.
+        groups: Number of groups of planes, each with its own minimum over shifts.
         planes_per_group: Planes that are shifted together.
         max_shift: Largest shift in rows and in columns; every shift up to it in both directions is tried.
 

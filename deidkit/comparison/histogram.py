@@ -1,6 +1,6 @@
-"""Scores too many to keep one by one: a histogram of stated resolution, its moments, and a histogram per subject.
+"""Histogram of scores that are too many to keep individually, with exact moments and a histogram per subject.
 
-Counts are integers, which no library's curves keep: blocks, threads and machines may come in any order.
+Counts are integers, so that the result does not depend on the order of blocks, threads and machines.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ BINS = 65_536
 """Bins over the recognizer's range of scores."""
 
 MARGINAL_BINS, FEWEST_MARGINAL_BINS = 1_024, 256
-"""Bins of the histograms kept for each subject, on which only intervals rest; fewer for many subjects."""
+"""Bins of the histograms per subject, which are used for intervals only; fewer for many subjects."""
 
 MARGINAL_COUNTERS = 2**23
-"""Counters kept for all subjects together, as long as each can have `FEWEST_MARGINAL_BINS`."""
+"""Largest number of bins over all subjects, unless each has `FEWEST_MARGINAL_BINS`."""
 
 
 def marginal_bins(subjects: int) -> int:
-    """Bins of the histogram of each of so many subjects: a power of two."""
+    """Bins per subject for a number of subjects: a power of two."""
     bins = MARGINAL_BINS
     while bins > FEWEST_MARGINAL_BINS and bins * subjects > MARGINAL_COUNTERS:
         bins //= 2
@@ -36,8 +36,8 @@ class ScoreHistogram:
 
     Attributes:
         counts: (bins,) int64 over [low, high].
-        mean: Of the scores themselves, not of their bins, to 1e-9 of the range.
-        std: Of the scores themselves, population form, to 1e-9 of the range.
+        mean: Mean of the exact scores, not of the bins, to 1e-9 of the range.
+        std: Standard deviation of the exact scores, population form, to 1e-9 of the range.
         marginals: (subjects, coarse bins) float64 over [low, high]: comparisons in which a subject takes part.
     """
 
@@ -55,7 +55,7 @@ class ScoreHistogram:
 
     @property
     def subjects(self) -> NDArray[np.int32]:
-        """Numbers of the subjects who take part, ascending."""
+        """Numbers of the participating subjects, ascending."""
         return np.flatnonzero(self.marginals.any(axis=1)).astype(np.int32)
 
     @property
@@ -64,7 +64,7 @@ class ScoreHistogram:
         return (self.high - self.low) / self.counts.size
 
     def distribution(self) -> Distribution:
-        """The scores at the middles of their bins, empty ones left out, with the mean and deviation of the scores."""
+        """The scores at bin centres, without empty bins, with the exact mean and standard deviation."""
         filled = np.flatnonzero(self.counts)
         weights = self.counts[filled].astype(np.float64)
         return Distribution.weighted(self._middles(filled), weights, (self.mean, self.std))
@@ -85,9 +85,9 @@ class ScoreHistogram:
         return SubjectCounts(means, counts[filled], subjects, shares[:, filled])
 
     def accepted(self, threshold: float) -> Acceptance:
-        """How many comparisons of each subject are at or below a threshold.
+        """Number of each subject's comparisons at or below a threshold.
 
-        The bin of the marginals that holds the threshold is divided for each subject as it is for all comparisons.
+        The bin that contains the threshold is split in the same ratio for each subject as for all comparisons.
         """
         subjects = self.subjects
         marginals = self.marginals[subjects]

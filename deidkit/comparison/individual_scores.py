@@ -1,4 +1,4 @@
-"""Scores of a comparison that are kept one by one, without subject numbers, which follow from the layout."""
+"""Individual scores of a comparison; subject numbers are not stored but derived from the layout."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from deidkit.scores import Distribution, Scores
 
 @dataclass(frozen=True)
 class Compared:
-    """Who was compared with whom, of one kind of comparison.
+    """Pairs of one kind of comparison.
 
     Attributes:
-        kind: Its place in `KINDS`.
-        count: How many comparisons are of that kind.
-        within: Whether probes and references are one set, of which only pairs i < j count.
-        own: (2, p) first reference of each probe's identity and the one behind its last.
+        kind: Index in `KINDS`.
+        count: Number of comparisons of that kind.
+        within: Whether probes and references are one set, with pairs i < j only.
+        own: (2, p) first and last (exclusive) reference of each probe's identity.
         probes: (2, p) sources and subjects.
         references: (2, r) the same.
     """
@@ -62,8 +62,8 @@ class IndividualScores(Scores):
 
     Args:
         kept: (n,) float32 or float64 distances, or uint16 numbers of steps.
-        pairs: Who was compared.
-        steps: What the latter are divided by; None for the former.
+        pairs: The compared pairs.
+        steps: Divisor of step numbers; None for distances.
     """
 
     _kept: NDArray[Any]

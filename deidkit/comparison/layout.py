@@ -1,4 +1,4 @@
-"""In which order two sets of templates are compared: in stripes of whole identities, whole or sampled."""
+"""Order of the comparisons of two sets of templates: stripes of whole identities, complete or sampled."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from numpy.typing import NDArray
 from deidkit.comparison.pairs import Templates
 
 _LANES = 32
-"""Blocks are multiples of it but for the last: so many references are compared side by side."""
+"""Block sizes are multiples of this number of references, which are compared side by side, except for the last."""
 
 OWN_ROWS = 64
-"""Probes whose distances to their own identities are found at once: few, because all are compared with all there."""
+"""Probes per stripe in the search for own identities: few, because each is compared with the others' references."""
 
 
 @dataclass(frozen=True)
 class Stripe:
-    """Successive probes with the references that they are compared with.
+    """Consecutive probes and the references they are compared with.
 
     Attributes:
         rows: The probes, whole identities of them.
@@ -30,9 +30,9 @@ class Stripe:
     columns: tuple[slice, ...]
 
     def blocks(self, scores: int) -> Iterator[slice]:
-        """Ranges of references that make about so many scores with the probes.
+        """Yield ranges of references with about `scores` scores each.
 
-        Where the probes are among the references, they are a block: a product of a matrix with itself takes half the
+        If the probes are among the references, they form a block: the product of a matrix with itself takes half the
         time.
         """
         size = self.rows.stop - self.rows.start
@@ -49,14 +49,14 @@ class Stripe:
 
 @dataclass(frozen=True)
 class Layout:
-    """Two sets of templates, each identity's in succession, and the stripes in which they are compared.
+    """Two sets of templates, sorted by identity, and the stripes of their comparison.
 
     Attributes:
-        gallery: The references; the probes themselves where a set is compared with itself.
-        within: Whether it is; each two are compared once then (i < j).
-        places: (p,) int64 where each probe stood before.
-        own: (2, p) int64 the first reference of each probe's identity and the one behind its last.
-        ends: (g,) int64 the reference behind the last of each one's identity.
+        gallery: The references; the probes themselves if a set is compared with itself.
+        within: Whether a set is compared with itself; each pair is then compared once (i < j).
+        places: (p,) int64 original position of each probe.
+        own: (2, p) int64 first and last (exclusive) reference of each probe's identity.
+        ends: (g,) int64 end (exclusive) of each reference's identity.
     """
 
     probes: Templates
@@ -69,9 +69,9 @@ class Layout:
 
     @classmethod
     def of(cls, probes: Templates, references: Templates | None, *, rows: int) -> Layout:
-        """Every probe with every reference, or every two probes once.
+        """Compare every probe with every reference, or every pair of probes once.
 
-        A stripe has `rows` probes, more only where one identity has more.
+        A stripe has `rows` probes, or those of one identity if it has more.
         """
         layout = cls.arranged(*arranged(probes), None if references is None else arranged(references)[0])
         everything = len(layout.gallery)
@@ -83,7 +83,7 @@ class Layout:
 
     @classmethod
     def arranged(cls, probes: Templates, places: NDArray[np.int64], references: Templates | None) -> Layout:
-        """Two sets that are arranged by identity, as yet without stripes."""
+        """Two sets sorted by identity, without stripes."""
         gallery = probes if references is None else references
         starts, stops = _runs(gallery.identities)
         own = np.zeros((2, len(probes)), dtype=np.int64)
@@ -96,14 +96,14 @@ class Layout:
         return cls(probes, gallery, references is None, places, own, np.repeat(stops, stops - starts), [])
 
     def own_stripes(self) -> list[Stripe]:
-        """Stripes with the references of the probes' own identities, and as few others as may be."""
+        """Stripes with the references of the probes' own identities, and as few others as possible."""
         if self.within:
             return [Stripe(rows, (rows,)) for rows in _stripes(self.probes, OWN_ROWS)]
         found = []
         for rows in _stripes(self.probes, OWN_ROWS):
             columns: list[slice] = []
             for start, stop in np.unique(self.own[:, rows], axis=1).T.tolist():
-                if columns and columns[-1].stop == start:  # those of the identity before end here
+                if columns and columns[-1].stop == start:  # adjacent to those of the previous identity
                     columns[-1] = slice(columns[-1].start, stop)
                 elif stop > start:
                     columns.append(slice(start, stop))
@@ -112,19 +112,19 @@ class Layout:
         return found
 
     def in_stripes(self, stripes: list[Stripe]) -> Layout:
-        """The same in other stripes."""
+        """The same layout with other stripes."""
         return replace(self, stripes=stripes)
 
 
 def arranged(templates: Templates, rank: NDArray[np.int64] | None = None) -> tuple[Templates, NDArray[np.int64]]:
-    """Bring the templates of each identity together, in the order in which identities first occur.
+    """Sort templates by identity, in the order in which identities first occur.
 
     Args:
         templates: The templates.
-        rank: (largest subject + 1,) order of the subjects that comes before; None for none.
+        rank: (largest subject + 1,) primary sort key by subject; None for none.
 
     Returns:
-        The templates, and (n,) int64 where each stood before.
+        The templates, and (n,) int64 original position of each.
     """
     identities = templates.identities
     _, first, numbers = np.unique(identities, return_index=True, return_inverse=True)
@@ -142,7 +142,7 @@ def arranged(templates: Templates, rank: NDArray[np.int64] | None = None) -> tup
 
 
 def _runs(labels: NDArray[np.int32]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Where runs of equal labels begin and end."""
+    """Starts and ends of runs of equal labels."""
     starts = np.flatnonzero(np.concatenate([[True], labels[1:] != labels[:-1]])) if len(labels) else np.zeros(0, int)
     return starts, np.append(starts[1:], len(labels))[: len(starts)]
 

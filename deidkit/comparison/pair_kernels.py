@@ -1,4 +1,4 @@
-"""Compiled loops that sort blocks of scores by kind."""
+"""Compiled kernels that distribute blocks of scores by kind."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from deidkit.comparison.histogram import BINS
 from deidkit.compiling import compiled
 
 FIXED_BITS = 31
-"""Scores are summed as integers of so many bits over their range: sums do not depend on the order then."""
+"""Scores are summed as integers of so many bits over their range, so that sums do not depend on the order."""
 
 _TO_BIN = np.uint64(FIXED_BITS - (BINS.bit_length() - 1))
 
@@ -27,7 +27,7 @@ def count_scores(
     marginals: NDArray[np.uint32],
     sums: NDArray[np.int64],
 ) -> None:
-    """Count a stretch of a row's scores: in the histogram, in those of both subjects, in the sums.
+    """Count a slice of a row's scores: in the histogram, in those of both subjects, and in the sums.
 
     Args:
         line: (r,) distances.
@@ -43,7 +43,7 @@ def count_scores(
     low, scale = scaling
     one = 1 << FIXED_BITS
     total = lower = upper = np.int64(0)
-    for column in range(len(line)):  # without branches: this becomes vector instructions
+    for column in range(len(line)):  # branchless, so that it is vectorized
         number = np.int64(min(max((np.float64(line[column]) - low) * scale + 0.5, 0.0), np.float64(one)))
         fixed[column] = number
         square = number * number
@@ -57,7 +57,7 @@ def count_scores(
     to_coarse = np.uint64(FIXED_BITS)
     while np.uint64(1) << (np.uint64(FIXED_BITS) - to_coarse) < np.uint64(marginals.shape[1]):
         to_coarse -= np.uint64(1)
-    for column in range(len(line)):  # unsigned, because signed indices are looked at for being negative
+    for column in range(len(line)):  # unsigned, because negative indices need a check
         inside = min(np.uint64(fixed[column]), np.uint64(one - 1))
         other, coarse = others[column], inside >> to_coarse
         counts[inside >> _TO_BIN] += np.uint32(1)
@@ -67,7 +67,7 @@ def count_scores(
 
 @compiled
 def copy(source: NDArray[np.generic], target: NDArray[np.generic]) -> None:
-    """Copy as much as there is room for: assigning a slice would take seconds more to compile."""
+    """Copy as much as fits: slice assignment would take seconds more to compile."""
     for place in range(min(len(source), len(target))):
         target[place] = source[place]
 
@@ -84,7 +84,7 @@ def name_subjects(
     subjects: NDArray[np.int32],
     place: int,
 ) -> int:
-    """Write the subjects of the comparisons of one kind, in the order in which `tally` keeps their scores.
+    """Write the subjects of the comparisons of one kind, in the order in which `tally` stores their scores.
 
     Args:
         kind: The kind.
@@ -134,7 +134,7 @@ def tally(
     marginals: NDArray[np.uint32],
     sums: NDArray[np.int64],
 ) -> bool:
-    """Sort a block of scores by kind and keep each, one by one or counted.
+    """Distribute a block of scores by kind, storing each individually or counting it.
 
     Args:
         scores: (p, r) distances.

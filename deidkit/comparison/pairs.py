@@ -11,20 +11,20 @@ from numpy.typing import NDArray
 from deidkit.scores import Identification, ScoreSet
 
 KINDS = ("same_source", "same_identity", "different_identity")
-"""Kinds of comparison, in the order in which the code numbers them."""
+"""Kinds of comparison; the index is used as a number."""
 
 
 @dataclass(frozen=True)
 class Templates:
-    """The templates of some pictures with what is known about each.
+    """Templates of some pictures, with their labels.
 
     Attributes:
-        data: (m, ...) templates, those of one picture in succession.
+        data: (m, ...) templates, consecutive for each picture.
         identities: (n,) int32 identity number of each picture.
         subjects: (n,) int32 subject number, 0 or more.
-        sources: (n,) int32 number of the original sample that a picture is or comes from.
-        starts: (n + 1,) int64 where the templates of each picture begin, and the end of the last: for pictures of
-            several hands, of which the best comparison counts. None where every picture has one template.
+        sources: (n,) int32 number of each picture's original sample.
+        starts: (n + 1,) int64 first template of each picture, and the total, for pictures of several hands, of which
+            the best comparison counts. None if every picture has one template.
     """
 
     data: NDArray[Any]
@@ -42,7 +42,7 @@ class Templates:
         return len(self.identities)
 
     def block(self, rows: slice) -> Block:
-        """The templates of successive pictures."""
+        """The templates of consecutive pictures."""
         if self.starts is None:
             return Block(self.data[rows], None)
         starts = self.starts[rows.start : rows.stop + 1]
@@ -51,11 +51,11 @@ class Templates:
 
 @dataclass(frozen=True)
 class Block:
-    """Templates of successive pictures.
+    """Templates of consecutive pictures.
 
     Attributes:
         data: (m, ...) templates.
-        starts: (k,) int64 where those of each picture begin; None where every picture has one.
+        starts: (k,) int64 first template of each picture; None if every picture has one.
     """
 
     data: NDArray[Any]
@@ -63,7 +63,7 @@ class Block:
 
     @property
     def pictures(self) -> int:
-        """How many pictures they are of."""
+        """Number of pictures."""
         return len(self.data) if self.starts is None else len(self.starts)
 
 
@@ -72,11 +72,11 @@ class PairScores:
     """All comparisons of two sets of templates.
 
     Attributes:
-        same_source: Of templates that come from one original sample.
-        same_identity: Of one identity, from different samples.
-        different_identity: Of two identities.
-        identification_with_source: Search of each probe among all references, itself excepted; None if not asked for.
-        identification_without_source: The same with the references of the probe's own source left out.
+        same_source: Scores of templates from one original sample.
+        same_identity: Scores of one identity, from different samples.
+        different_identity: Scores of two identities.
+        identification_with_source: Search of each probe among all other references; None if not requested.
+        identification_without_source: The same without the references from the probe's own source.
     """
 
     same_source: ScoreSet

@@ -1,4 +1,4 @@
-"""A comparison cut into parts that other processes make."""
+"""Division of a comparison into parts for other processes."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from deidkit.comparison.layout import Layout
 
 PART_SCORES = 2**27
-"""Scores of a part: the slowest recognizer takes less than a minute for them, which is what a lost worker costs."""
+"""Scores per part: less than a minute for the slowest recognizer, which is the cost of a lost worker."""
 
 Arrays = Mapping[str, NDArray[Any]]
-"""What a part counted and kept, by name."""
+"""Counts and scores of a part, by name."""
 
 
 class PartRunner(Protocol):
@@ -37,7 +37,7 @@ class PartRunner(Protocol):
 
 
 def parts_from(layout: Layout, first: int) -> list[range]:
-    """The parts of a comparison from one of its stripes on; the same layout gives the same ends of parts."""
+    """Parts of a comparison from a stripe on; the same layout always gives the same boundaries."""
     parts, start, filled = [], 0, 0
     for number, stripe in enumerate(layout.stripes):
         size = (stripe.rows.stop - stripe.rows.start) * sum(part.stop - part.start for part in stripe.columns)

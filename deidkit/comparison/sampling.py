@@ -1,10 +1,10 @@
-"""A sample of all comparisons in which every person takes part equally often.
+"""Sampling of comparisons, with equal participation of all people.
 
-People are put in a random order and cut into groups of a stripe each. Every group is compared with itself and with the
-few groups that follow it, the first again following the last. So all comparisons within a person are made, everybody
-meets as many strangers, and each two people have the same chance to meet: a share among the sampled comparisons is an
-unbiased estimate of the share among all. People's own shares vary the more the fewer strangers they meet, and the
-intervals, which are over people's shares, with them.
+People are shuffled and divided into groups of one stripe each. Every group is compared with itself and with the next
+few groups, cyclically. So all comparisons within a person are made, everybody meets as many strangers, and every pair
+of people has the same chance to meet: a rate among the sampled comparisons is an unbiased estimate of the rate among
+all. The fewer strangers people meet, the more their individual rates vary, and with them the intervals, which are based
+on people's rates.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from deidkit.comparison.pairs import Templates
 from deidkit.errors import UsageError
 
 SEED = 0
-"""Of the order of people: the same data set gives the same sample."""
+"""Seed of the order of people, fixed so that the same data set gives the same sample."""
 
 
 def sampled_layout(
     probes: Templates, references: Templates | None, *, rows: int, pairs: int, seed: int = SEED
 ) -> Layout | None:
-    """A sample of at most `pairs` comparisons; None where there are no more than that.
+    """Sample at most `pairs` comparisons; None if there are no more than that.
 
-    Without references the probes are compared with one another. A stripe has at most `rows` probes, but for a person
-    who has more; fewer for small samples.
+    Without references the probes are compared with one another. A stripe has at most `rows` probes, or those of one
+    person who has more; fewer for small samples.
 
     Raises:
-        UsageError: There are more comparisons within people alone.
+        UsageError: The comparisons within people alone exceed the limit.
     """
     within = references is None
     count, others = len(probes), len(probes if references is None else references)
@@ -42,7 +42,7 @@ def sampled_layout(
     rank[people] = np.random.default_rng(seed).permutation(len(people))
     layout = Layout.arranged(*arranged(probes, rank), None if references is None else arranged(references, rank)[0])
     ranks, other_ranks = rank[layout.probes.subjects], rank[layout.gallery.subjects]
-    while True:  # smaller groups, until comparisons within them are no more than half of all
+    while True:  # reduce the groups until comparisons within them are at most half of all
         groups = _groups(np.bincount(ranks, minlength=len(people)), rows)
         row_ends, column_ends = np.searchsorted(ranks, groups), np.searchsorted(other_ranks, groups)
         sizes, other_sizes = np.diff(row_ends), np.diff(column_ends)
@@ -62,7 +62,7 @@ def sampled_layout(
     stripes = []
     for group in range(len(sizes)):
         met = {(group + step) % len(sizes) for step in range(steps + 1)}
-        if within:  # a pair of groups is compared in the stripe of the first
+        if within:  # a pair of groups belongs to the stripe of the first
             met |= {(group - step) % len(sizes) for step in range(steps + 1)}
             met = {other for other in met if other >= group}
         columns = tuple(slice(int(column_ends[other]), int(column_ends[other + 1])) for other in sorted(met))
@@ -72,7 +72,7 @@ def sampled_layout(
 
 
 def _groups(sizes: NDArray[np.int64], rows: int) -> NDArray[np.int64]:
-    """Where groups of successive people begin, and the end of the last: each of about so many pictures."""
+    """Boundaries of groups of consecutive people with about `rows` pictures each."""
     starts, filled = [0], 0
     for person, size in enumerate(sizes.tolist()):
         if filled and filled + size > rows:

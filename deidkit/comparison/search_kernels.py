@@ -1,4 +1,4 @@
-"""Compiled loops of the search: whose references are closer to a probe than its own."""
+"""Compiled kernels of the identification search."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ def own_distances(
     sources: NDArray[np.int32],
     found: NDArray[np.float64],
 ) -> None:
-    """Keep the smallest distance of each probe to its own identity, under both gallery policies.
+    """Update the smallest distance of each probe to its own identity, under both gallery policies.
 
     Args:
         scores: (p, r) distances.
-        offset: Number of the first reference less that of the first probe.
+        offset: Index of the first reference minus that of the first probe.
         skip_itself: Whether probes are references, too.
         own: (2, p) first and behind the last reference of each probe's identity, counted from the block's first.
         probe_sources: (p,) sources.
@@ -45,7 +45,7 @@ def own_distances(
 
 @compiled
 def count_up_to(line: NDArray[Any], limit: float) -> np.int32:
-    """How many scores are not larger than a limit."""
+    """Number of scores that do not exceed a limit."""
     count = np.int32(0)
     for column in range(len(line)):
         count += np.int32(line[column] <= limit)
@@ -64,7 +64,7 @@ def rank_probes(
     better: NDArray[np.int32],
     ties: NDArray[np.int32],
 ) -> None:
-    """Count for each probe the other identities of a block that are closer than its own, and those as close.
+    """Count for each probe the other identities of a block that are closer than its own, and ties.
 
     Args:
         scores: (p, r) distances.
@@ -89,7 +89,7 @@ def rank_probes(
         column = min(max(behind, 0), columns) if after_own else 0
         farthest = max(with_source, without_source)
         if open_runs[row] > farthest and count_up_to(line[column:], farthest) == 0:
-            open_runs[row] = np.inf  # nobody is as close, which is so for most probes
+            open_runs[row] = np.inf  # nobody is as close, the common case
             continue
         closer, closer_without, alike, alike_without = 0, 0, 0, 0
         while column < columns:
@@ -124,7 +124,7 @@ def rank_references(
     better: NDArray[np.int32],
     ties: NDArray[np.int32],
 ) -> None:
-    """The same for the references of a set that is compared with itself, to which the rows are the others.
+    """`rank_probes` for the references of a set that is compared with itself, with the rows as gallery.
 
     Args: as for `rank_probes`; the rows are whole identities, and probes and references have the same numbers.
     """

@@ -1,8 +1,8 @@
-"""Closed-set search: how many other identities are closer to a probe than its own.
+"""Closed-set search: number of other identities that are closer to a probe than its own.
 
-The distance to the own identity is found first. Then every block of scores says at once, for its probes and, in a set
-that is compared with itself, for its references as well, which other identities are closer: each pair is compared once,
-and nothing is kept but two counts a probe.
+Distances to own identities are computed first. Then each block of scores shows immediately, for its probes and, within
+one set, also for its references, which other identities are closer: each pair is compared once, and only two counts
+per probe are stored.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from deidkit.scores import Identification
 
 
 class Search:
-    """Searches every probe in the gallery while blocks of scores come in, under both gallery policies.
+    """Search of every probe in the gallery, block by block, under both gallery policies.
 
-    Each thread fills a `SearchPart` of its own.
+    Each thread has its own `SearchPart`.
 
     Attributes:
-        wanted: (2, p) distance of each probe to its own identity, with its own source and without it; minus infinity
-            where no reference is left.
+        wanted: (2, p) distance of each probe to its own identity, with and without its own source; minus infinity
+            if no reference is left.
     """
 
     def __init__(self, layout: Layout) -> None:
@@ -36,7 +36,7 @@ class Search:
         self._lock = Lock()
 
     def find_own(self, rows: slice, columns: slice, scores: NDArray[np.floating]) -> None:
-        """Take a block of comparisons of probes with references of their own identities, before all others."""
+        """Process a block of comparisons with references of the probes' own identities, before all others."""
         from deidkit.comparison.search_kernels import own_distances
 
         layout = self.layout
@@ -53,25 +53,25 @@ class Search:
         self.wanted[:, rows] = found
 
     def own_found(self) -> None:
-        """Note that the distances to the own identities are complete."""
+        """Mark the distances to own identities as complete."""
         self.wanted[np.isinf(self.wanted)] = -np.inf
 
     def part(self) -> SearchPart:
-        """A part for one thread."""
+        """Create a part for one thread."""
         return SearchPart(self)
 
     def merge(self, better: NDArray[np.int32], ties: NDArray[np.int32]) -> None:
-        """Take what one thread or another process has counted."""
+        """Merge the counts of one thread or another process."""
         with self._lock:
             self._better += better
             self._ties += ties
 
     def state(self) -> dict[str, NDArray[np.int32]]:
-        """All that was counted, for a checkpoint."""
+        """Counts for a checkpoint."""
         return {"better": self._better, "ties": self._ties}
 
     def restore(self, state: dict[str, NDArray[np.int32]]) -> None:
-        """Go on from a checkpoint of the same comparison."""
+        """Restore a checkpoint of the same comparison."""
         self._better, self._ties = state["better"].copy(), state["ties"].copy()
 
     def identification(self, *, without_source: bool) -> Identification:
@@ -87,7 +87,7 @@ class Search:
 
 
 class SearchPart:
-    """What one thread has counted and not yet handed in."""
+    """Counts of one thread that are not merged yet."""
 
     def __init__(self, search: Search) -> None:
         self._search = search
@@ -97,11 +97,11 @@ class SearchPart:
         self._wanted: NDArray[Any] = search.wanted
 
     def begin(self, rows: slice) -> None:
-        """Begin a stripe, whose blocks come from left to right."""
+        """Start a stripe, whose blocks follow from left to right."""
         self._open = np.full(rows.stop - rows.start, np.inf)
 
     def add(self, rows: slice, columns: slice, scores: NDArray[np.floating]) -> None:
-        """Take a block; all are floats of one kind."""
+        """Process a block; all blocks have the same dtype."""
         from deidkit.comparison.search_kernels import rank_probes, rank_references
 
         layout = self._search.layout
@@ -113,7 +113,7 @@ class SearchPart:
             rank_references(scores, corner, own, *counted)
 
     def flush(self) -> None:
-        """Hand in what was counted."""
+        """Merge the counts into the search."""
         self._search.merge(self._better, self._ties)
         self._better[:], self._ties[:] = 0, 0
 

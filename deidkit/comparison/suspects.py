@@ -1,4 +1,4 @@
-"""Labels that the pictures contradict: two identities that look like one."""
+"""Suspected label errors: two identities that look like one."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from deidkit.errors import UsageError
 from deidkit.protocols import Recognizer
 
 MOST = 10_000
-"""Pairs of identities that are kept; a recognizer that finds more cannot distinguish people."""
+"""Largest number of pairs; a recognizer that finds more cannot distinguish people."""
 
 
 @dataclass(frozen=True, slots=True)
 class SuspectPair:
-    """Two identities of which a comparison is closer than half of the genuine ones.
+    """Two identities with a comparison closer than half of the genuine ones.
 
     Attributes:
         identities: Their numbers, the smaller first.
-        rows: The two most alike templates, by their row, in the order of the identities.
-        closer: Comparisons between the two identities that are closer than the genuine median.
-        comparisons: All comparisons between the two identities.
+        rows: Rows of the two most similar templates, in the order of the identities.
+        closer: Number of comparisons between the two identities that are closer than the genuine median.
+        comparisons: Number of all comparisons between the two identities.
     """
 
     identities: tuple[int, int]
@@ -35,14 +35,14 @@ class SuspectPair:
 
 
 def suspect_pairs(recognizer: Recognizer, templates: Templates, genuine_median: float) -> list[SuspectPair]:
-    """Pairs of identities with a comparison that is closer than the median genuine one.
+    """Find pairs of identities with a comparison closer than the median genuine one.
 
-    Such a pair is most often one hand under two names, or a picture under a wrong one. Left in, it is an impostor
-    comparison that looks alike: on a public set the removal of such pairs took FNMR at FMR 0.1 % from 8.1 to 1.6 %. A
-    recognizer that confuses people finds pairs by chance as well, so a person has to look at the pictures.
+    Such a pair is mostly one hand under two names, or a mislabelled picture. It counts as an impostor comparison with a
+    high similarity: on a public set the removal of such pairs reduced FNMR at FMR 0.1 % from 8.1 to 1.6 %. A recognizer
+    that confuses people also finds pairs by chance, so a person has to inspect the pictures.
 
     Args:
-        recognizer: Whose `compare` is called, block by block: no matrix of scores is ever held.
+        recognizer: Its `compare` is called block by block: the full matrix of scores is never in memory.
         templates: Of originals.
         genuine_median: Median distance between different samples of one identity.
 
@@ -58,7 +58,7 @@ def suspect_pairs(recognizer: Recognizer, templates: Templates, genuine_median: 
     found: dict[tuple[int, int], SuspectPair] = {}
     for top in range(0, len(templates), PROBES):
         rows = slice(top, min(top + PROBES, len(templates)))
-        for left in range(top, len(templates), PROBES):  # the blocks from the diagonal on
+        for left in range(top, len(templates), PROBES):  # blocks on and above the diagonal
             columns = slice(left, min(left + PROBES, len(templates)))
             scores = compared(recognizer, templates.block(rows), templates.block(columns))
             here, there = np.nonzero(scores < genuine_median)

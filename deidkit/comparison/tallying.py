@@ -1,4 +1,4 @@
-"""Collects the scores of each kind block by block: one by one where they are few, else as counts."""
+"""Collection of scores by kind, block by block: individually if they are few, else as counts."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from deidkit.comparison.pairs import Templates
 from deidkit.scores import ScoreSet
 
 _WORD = 2**63 - 1
-"""Sums of squares outgrow 64 bits; a checkpoint keeps them as three words of 63."""
+"""Sums of squares exceed 64 bits; a checkpoint stores them as three words of 63 bits."""
 
 _FLUSH = 2**31
-"""Comparisons after which a part's 32-bit counters are emptied, before any of them can overflow."""
+"""Comparisons after which a part's 32-bit counters are merged, before they can overflow."""
 
 
 class Tally:
     """The scores of two sets of templates by kind.
 
-    Scores kept one by one stand in the order of their probes and references; counts and sums are integers: neither
-    depends on the order in which blocks come in. Each thread fills a `TallyPart` of its own.
+    Individual scores are stored in the order of their probes and references; counts and sums are integers: neither
+    depends on the order of blocks. Each thread has its own `TallyPart`.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class Tally:
         self._lock = Lock()
 
     def takes(self, kind: np.dtype[Any]) -> bool:
-        """Whether floats of a kind can be kept: those kept one by one take no more memory than the first ones did."""
+        """Whether floats of a kind can be stored: individual scores take no more memory than the first ones did."""
         with self._lock:
             if self._values is None:
                 self._values = np.empty(self._ends[-1], kind)
@@ -64,14 +64,14 @@ class Tally:
 
     @property
     def values(self) -> NDArray[Any]:
-        """(n,) the scores kept one by one."""
-        if self._values is None:  # nothing is compared
+        """(n,) individual scores."""
+        if self._values is None:  # no comparison yet
             self.takes(np.dtype(np.float32 if self.steps is None else np.uint16))
         assert self._values is not None
         return self._values
 
     def state(self) -> dict[str, NDArray[Any]]:
-        """All that was kept and counted, for a checkpoint."""
+        """State for a checkpoint."""
         words = [[total >> shift & _WORD for total in sums for shift in (0, 63, 126)] for sums in self._sums]
         return {
             "positions": self.positions,
@@ -82,13 +82,13 @@ class Tally:
         }
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
-        """Go on from a checkpoint of the same comparison."""
+        """Restore a checkpoint of the same comparison."""
         self.positions, self._values = state["positions"].copy(), state["values"].copy()
         self._counts, self._marginals = state["counts"].copy(), state["marginals"].copy()
         self._sums = _sums(state["sums"])
 
     def state_of(self, rows: slice) -> dict[str, NDArray[Any]]:
-        """What was kept and counted, where these probes alone were compared: for `take` of another process."""
+        """State after a comparison of these probes only, for `take` in another process."""
         places = self._places(rows)
         return {
             **self.state(),
@@ -97,7 +97,7 @@ class Tally:
         }
 
     def take(self, rows: slice, state: Mapping[str, NDArray[Any]]) -> None:
-        """Take what `state_of` gave for these probes in the same comparison."""
+        """Merge a `state_of` for these probes of the same comparison."""
         start = 0
         for place in self._places(rows):
             end = start + place.stop - place.start
@@ -106,17 +106,17 @@ class Tally:
         self.merge(state["counts"], state["marginals"], _sums(state["sums"]))
 
     def _places(self, rows: slice) -> list[slice]:
-        """Where scores of these probes are kept one by one, kind by kind."""
+        """Slices of the individual scores of these probes, by kind."""
         ends = self._ends if rows.stop == len(self.layout.probes) else self._starts[:, rows.stop]
         return [slice(int(start), int(end)) for start, end in zip(self._starts[:, rows.start], ends, strict=True)]
 
     def part(self) -> TallyPart:
-        """A part for one thread."""
+        """Create a part for one thread."""
         kind = TallyPart if self.steps is None else StepsPart
         return kind(self, self._counts.shape, self._marginals.shape)
 
     def merge(self, counts: NDArray[Any], marginals: NDArray[Any], sums: list[list[int]]) -> None:
-        """Take what one thread or another process has counted."""
+        """Merge the counts of one thread or another process."""
         with self._lock:
             self._counts += counts
             self._marginals += marginals
@@ -148,7 +148,7 @@ class Tally:
         count = int(self._counts[slot].sum())
         total, squares = self._sums[slot]
         unit = (self.high - self.low) / 2**FIXED_BITS
-        # In integers, so that nothing cancels: constant scores have a deviation of exactly 0.
+        # In integers, without cancellation: constant scores have a deviation of exactly 0.
         spread = (count * squares - total * total) / count**2
         return ScoreHistogram(
             counts=self._counts[slot],
@@ -161,7 +161,7 @@ class Tally:
 
 
 class TallyPart:
-    """What one thread has counted and not yet handed in."""
+    """Counts of one thread that are not merged yet."""
 
     def __init__(self, tally: Tally, counts: tuple[int, ...], marginals: tuple[int, ...]) -> None:
         self._tally = tally
@@ -171,7 +171,7 @@ class TallyPart:
         self._comparisons = 0
 
     def add(self, rows: slice, columns: slice, scores: NDArray[Any]) -> bool:
-        """Take a block of a row, from left to right, by one thread; whether all scores are numbers within the range."""
+        """Process a block of a row, from left to right, in one thread; whether all scores are within the range."""
         from deidkit.comparison.pair_kernels import FIXED_BITS, tally
 
         whole = self._tally
@@ -212,7 +212,7 @@ class TallyPart:
 
 
 class StepsPart(TallyPart):
-    """The same for distances in steps: each number of steps is counted, and put into bins in the end."""
+    """`TallyPart` for distances in steps: each step is counted, and binned at the end."""
 
     def __init__(self, tally: Tally, counts: tuple[int, ...], marginals: tuple[int, ...]) -> None:
         from deidkit.comparison.pair_kernels import FIXED_BITS
@@ -277,7 +277,7 @@ def _labels(templates: Templates) -> NDArray[np.int32]:
 
 
 def pairs_per_row(layout: Layout) -> NDArray[np.int64]:
-    """(kinds, probes) int64: how many comparisons of each kind each probe will have, without making them."""
+    """(kinds, probes) int64: number of comparisons of each kind for each probe, without making them."""
     probes, gallery, within = layout.probes, layout.gallery, layout.within
     everything = np.zeros(len(probes), dtype=np.int64)
     for stripe in layout.stripes:
@@ -295,7 +295,7 @@ def pairs_per_row(layout: Layout) -> NDArray[np.int64]:
 
 
 def _following(labels: NDArray[Any]) -> NDArray[np.int64]:
-    """How many later labels equal each one."""
+    """Number of later labels that equal each one."""
     order = np.argsort(labels, kind="stable")
     ends = np.searchsorted(labels[order], labels[order], side="right")
     following = np.empty(len(labels), dtype=np.int64)

@@ -1,4 +1,4 @@
-"""Templates left by audits, mostly interrupted and never resumed: finding and removing them."""
+"""Search and removal of templates left by audits, mostly interrupted and never resumed."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ _TEMPORARY = "deidkit-audit-"
 """Beginning of the names of temporary folders."""
 
 _OLD_SECONDS = 60.0
-"""Age after which a temporary folder that is in use holds a lock."""
+"""Age at which a temporary folder in use certainly holds a lock."""
 
 _FOLDER = re.compile(r"work-(\d{8}-\d{6}-[0-9a-f]{4})")
 
 
 def left_by_others(store: Engine, digest: str, folder: Path, audit_id: str) -> list[str]:
-    """A sentence about each audit of the same plan, or in the same folder, whose templates are still there."""
+    """One sentence about each audit of the same plan, or in the same folder, with remaining templates."""
     found = {path: name[1] for path in sorted(folder.glob("work-*")) if (name := _FOLDER.fullmatch(path.name))}
     for other in audits_of(store, digest):
         if not lock.is_locked(other.folder):
@@ -41,7 +41,7 @@ def left_by_others(store: Engine, digest: str, folder: Path, audit_id: str) -> l
 
 
 def _sentence(path: Path, audit_id: str, *, done: bool) -> str:
-    if done:  # its user wanted them kept there
+    if done:  # kept on the user's request
         return f"templates (biometric data) of audit {audit_id}, which is done, lie in {path}: remove that folder"
     return (
         f"templates (biometric data) of the interrupted audit {audit_id} lie in {path}: --resume with its options goes "
@@ -55,13 +55,13 @@ def was_killed(output: str) -> bool:
 
 
 def remove_audit(store: Engine, text: str) -> str:
-    """Remove an audit from its store and its templates from its folder, unless a process holds its lock.
+    """Remove an audit from its store and its templates from its folder, unless a process holds the folder's lock.
 
     Returns:
-        What was removed, and what was not, in one sentence.
+        One sentence on what was and was not removed.
 
     Raises:
-        StoreError: There is none of that id, or several.
+        StoreError: No audit, or several, have that id.
         UsageError: Another process holds the lock of its folder, or the templates cannot be removed.
     """
     audit = find_audit(store, text)
@@ -76,7 +76,7 @@ def remove_audit(store: Engine, text: str) -> str:
 
 @contextmanager
 def temporary_folder() -> Iterator[Path]:
-    """A folder for an audit of which nothing is kept; what killed processes of this user left in theirs is removed."""
+    """Temporary folder of an audit; also removes what killed processes of this user left."""
     for left in Path(gettempdir()).glob(f"{_TEMPORARY}*"):
         with suppress(OSError):
             mine = sys.platform == "win32" or left.stat().st_uid == os.getuid()

@@ -1,4 +1,4 @@
-"""Which settings of an engine an ablation compares, as the ``NAME:options`` that an audit takes."""
+"""Engine settings of an ablation, in the ``NAME:options`` form of an audit."""
 
 from __future__ import annotations
 
@@ -11,20 +11,19 @@ from deidkit.defaults import ABLATION_BASELINES
 from deidkit.errors import UsageError
 
 Axes = Mapping[str, Sequence[str]]
-"""Option -> values; every combination is a setting."""
+"""Option -> values; the settings are all combinations."""
 
 
 def settings(engine: str, grid: Sequence[Axes], compared: Sequence[str] = ABLATION_BASELINES) -> tuple[str, ...]:
     """The engines of an ablation's audit.
 
     Args:
-        engine: ``NAME[:options]`` of what is ablated; its options hold for every setting.
+        engine: ``NAME[:options]`` of the ablated engine; its options apply to every setting.
         grid: One or more sets of axes.
-        compared: ``NAME[:options]`` of the engines to compare the settings with; one that means the same as a setting
-            is left out.
+        compared: ``NAME[:options]`` of the baselines; one that equals a setting is left out.
 
     Returns:
-        ``NAME:options`` of every setting in the order of the grid, then of what is compared.
+        ``NAME:options`` of every setting in grid order, then of the baselines.
 
     Raises:
         PluginError: An engine is unknown.

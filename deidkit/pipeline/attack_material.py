@@ -1,4 +1,4 @@
-"""The input of attackers in an audit; only the pictures that are attacked are held in memory."""
+"""Input of the attackers in an audit; only attacked pictures are held in memory."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from deidkit.plugins import create
 from deidkit.protocols import Recognizer
 
 FOLD_SEED = 0
-"""Of the deal of subjects into folds, and of whatever attackers draw."""
+"""Seed of the folds, and of the attackers' random numbers."""
 
 
 class Materials:
@@ -35,13 +35,13 @@ class Materials:
 
     @cached_property
     def for_controls(self) -> AttackMaterial:
-        """Originals for the controls that do not depend on the engine; they stand for copies, too."""
+        """Originals for the controls that do not depend on the engine; they also serve as copies."""
         return self._of_originals(CONTROL_ORIGINALS)
 
     def of(self, engine: EngineStages) -> AttackMaterial:
-        """Originals and the copies of an engine; those of one engine at a time are kept."""
+        """Originals and copies of an engine; only the material of the last engine is cached."""
         if self._of_engine is None or self._of_engine[0] != engine.number:
-            self._of_engine = None  # before the next one takes its memory
+            self._of_engine = None  # free it before the next one is loaded
             self._of_engine = engine.number, self._gathered(engine)
         return self._of_engine[1]
 
@@ -71,14 +71,14 @@ class Materials:
 
     @cached_property
     def _labels(self) -> Labels:
-        """Of all originals with a region."""
+        """Labels of all originals with a region."""
         numbers = [np.asarray(record.numbers, np.int32) for record in self._of_stage()]
         seeds = np.zeros(sum(map(len, numbers)), np.int32)
         return self._labelled(np.concatenate(numbers), seeds)
 
     @cached_property
     def _originals(self) -> Pictures:
-        """Those of the controls and those that are attacked."""
+        """Originals of the controls and of the attacks."""
         return self._pictures(self._of_stage(), np.union1d(*map(self._sources, (CONTROL_ORIGINALS, MOST_ORIGINALS))))
 
     def _sources(self, most: int) -> NDArray[np.int32]:
@@ -107,7 +107,7 @@ class Materials:
         return self._results.of(self._stages.regions)
 
     def _pictures(self, records: Iterable[RegionsRecord], sources: NDArray[np.int32]) -> Pictures:
-        """Those of the originals, or copies of those originals, with these numbers."""
+        """Pictures of the originals, or of their copies, with these source numbers."""
         parts = [_part(record, sources) for record in records]
         numbers, seeds = (np.concatenate([getattr(part, name) for part in parts]) for name in ("numbers", "seeds"))
         contexts = [part.contexts for part in parts if part.contexts is not None]
@@ -124,7 +124,7 @@ class Materials:
         return Labels(numbering.identities[samples], numbering.subjects[samples], samples, seeds)
 
     def _recruited(self, name: str) -> Recognizer:
-        """A recognizer of the audit by its plain name, else one that is made for the attackers."""
+        """A recognizer of the audit by its plain name, or a new one for the attackers."""
         of_audit = (item for item in self._context.plugins.recognizers if item.component.name == name)
         with self._recruiting:
             if name not in self._recruits:
@@ -134,7 +134,7 @@ class Materials:
 
 
 class _Part(NamedTuple):
-    """Some of the pictures of a record."""
+    """A subset of a record's pictures."""
 
     numbers: NDArray[np.int32]
     seeds: NDArray[np.int32]
@@ -154,7 +154,7 @@ def _part(record: RegionsRecord, sources: NDArray[np.int32]) -> _Part:
 
 
 def _coloured(parts: Sequence[_Part]) -> NDArray[np.uint8] | None:
-    """Regions in colours, those of grey batches with three equal channels; None where there are grey pictures alone."""
+    """Colour regions, with grey ones repeated over three channels; None if all pictures are grey."""
     if all(part.colours is None for part in parts):
         return None
     return np.concatenate(

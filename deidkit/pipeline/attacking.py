@@ -34,14 +34,14 @@ from deidkit.result import (
 from deidkit.verdict import STRONGEST
 
 Controls = tuple[Control, ...]
-"""Of one attacker, on the originals."""
+"""Controls of one attacker on the originals."""
 
 Advance = Callable[[], None]
 """Called when an attacker is done."""
 
 
 def key_of_part(key: str, index: int) -> str:
-    """Key under which a worker of a cluster keeps the controls of one attacker, or the outcome of its attack."""
+    """Storage key of one attacker's controls, or attack outcome, from a cluster worker."""
     return key_of("of one attacker", key, index)
 
 
@@ -50,8 +50,8 @@ class AttackRequest:
     """A request for the controls or attacks of some attackers.
 
     Attributes:
-        key: Hash of what it depends on besides the attacker.
-        indices: Of the attackers in the audit.
+        key: Hash of the dependencies other than the attacker.
+        indices: Indices of the attackers in the audit.
     """
 
     key: str
@@ -148,7 +148,7 @@ class Attacks:
         self._independent = [index for index in range(len(attackers)) if index not in self._combining]
 
     def run(self) -> list[EngineAttacks]:
-        """All attacks on every engine; none where no attack is made."""
+        """Run all attacks on every engine; empty without attackers."""
         if self._stages.regions is None:
             return []
         found = [self._run(stages) for stages in self._stages.engines if stages.regions is not None]
@@ -162,7 +162,7 @@ class Attacks:
         return attacked
 
     def _discard_parts(self, key: str) -> None:
-        """Remove what workers of a cluster kept for this run or an earlier one of the audit."""
+        """Remove the results that cluster workers stored for this run or an earlier one of the audit."""
         indices = range(len(self._context.plugins.attackers))
         self._context.workspace.discard(key_of_part(key, index) for index in indices)
 
@@ -178,11 +178,11 @@ class Attacks:
             return EngineAttacks(engine=label, attacks=[], strongest=None, reason="no copy was made")
         controls, of_controls = self._controls
         own = warnings.nested()
-        own.include(of_controls.sentences, of_controls.notes)  # with each engine, whose result may be used alone
+        own.include(of_controls.sentences, of_controls.notes)  # per engine, since its result may be used alone
         with self._timed(f"attacks, {label}") as advance:
             request = AttackRequest(key, self._independent, own, advance)
             outcomes = dict(zip(self._independent, self._runner.outcomes(request, stages, controls, {}), strict=True))
-            for index in self._combining:  # of those that combine others, each may combine the ones before
+            for index in self._combining:  # each may combine the preceding ones
                 one = replace(request, indices=[index])
                 outcomes[index] = self._runner.outcomes(one, stages, controls, outcomes)[0]
             attacked = self._result(stages, outcomes)
@@ -191,7 +191,7 @@ class Attacks:
 
     @cached_property
     def _controls(self) -> tuple[dict[int, Controls], PluginWarnings]:
-        """Of every attacker by its index, those that combine others last; and the warnings about them."""
+        """Controls of every attacker by index, combining attackers last, and warnings about them."""
         key, own = self._key(None), self._context.warnings.nested()
         with self._timed("controls of attacks") as advance:
             request = AttackRequest(key, self._independent, own, advance)
@@ -222,7 +222,7 @@ class Attacks:
 
     @cached_property
     def _columns(self) -> dict[str, list[str | None]]:
-        """What divides people into groups: column -> value of each sample."""
+        """Grouping columns: column -> value of each sample."""
         samples = self._context.inspection.samples
         names = dict.fromkeys(name for sample in samples for name, _ in sample.traits)
         columns: dict[str, list[str | None]] = {
@@ -232,7 +232,7 @@ class Attacks:
         return columns | {name: [dict(sample.traits).get(name) for sample in samples] for name in names}
 
     def _key(self, engine: EngineStages | None) -> str:
-        """Hash of what the attacks on an engine, or the controls on the originals, depend on."""
+        """Hash of the dependencies of the attacks on an engine, or of the controls on the originals."""
         assert self._stages.regions is not None, "attacks are made where their stages are"
         plugins, own = self._context.plugins, engine.own_copies if engine else None
         return key_of(
@@ -287,7 +287,7 @@ def _of_tier(found: OfTier) -> TierAttacks:
 
 
 def _with_prefix(metrics: Mapping[str, Estimate]) -> dict[str, Estimate]:
-    """Metrics of a strongest attack under the names that a requirement takes."""
+    """Metrics of a strongest attack, under the names used in requirements."""
     return {f"{STRONGEST}{name}": estimate for name, estimate in metrics.items()}
 
 

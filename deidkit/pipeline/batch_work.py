@@ -1,4 +1,4 @@
-"""One batch of a running audit: its originals and, for each engine, their copies, made or loaded when needed."""
+"""One batch of a running audit: its originals and each engine's copies, created or loaded on demand."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ class Copy:
     """One de-identified picture, analysed as an attacker would.
 
     Attributes:
-        number: Of its original.
-        seed: It was made with.
+        number: Sample number of its original.
+        seed: Seed of the engine.
         picture: The copy as the engine returned it.
-        sha256: Of `picture`, see `deidkit.leakage.pixel_hash`.
-        image: The copy at the original's size, turned back where width and height are exchanged.
-        rois: Palm region of each of its hands. Where none is found, the regions of the original's hands:
-            that a hand is not found is no success of an anonymizer.
-        not_found: Why no hand or region was found in the copy itself; None where one was.
+        sha256: Hash of `picture`, see `deidkit.leakage.pixel_hash`.
+        image: The copy at the original's size, rotated back if width and height are exchanged.
+        rois: Palm region of each of its hands. If none is found, the regions of the original's hands: an undetected
+            hand is no success of an anonymizer.
+        not_found: Reason why no hand or region was found in the copy itself; None if one was.
     """
 
     number: int
@@ -47,14 +47,14 @@ class Copy:
 
 
 class BatchWork:
-    """A batch with what was made of it so far in this process."""
+    """A batch with the results computed so far in this process."""
 
     def __init__(self, context: AuditContext, batch: Batch, position: int) -> None:
         self.context, self.batch, self.position = context, batch, position
         self._copies: dict[int, EngineBatch] = {}
 
     def copies_of(self, engine: Loaded[Engine]) -> EngineBatch:
-        """What an engine makes of the batch."""
+        """An engine's copies of the batch."""
         return self._copies.setdefault(id(engine.plugin), EngineBatch(self, engine))
 
     def forget_copies(self, engine: Loaded[Engine]) -> None:
@@ -69,7 +69,7 @@ class BatchWork:
 
 
 class EngineBatch:
-    """The copies that one engine makes of one batch."""
+    """One engine's copies of one batch."""
 
     def __init__(self, work: BatchWork, engine: Loaded[Engine]) -> None:
         self._work, self._engine = work, engine
@@ -82,7 +82,7 @@ class EngineBatch:
 
     @cached_property
     def key(self) -> str:
-        """Hash of everything that the copies depend on; only of this audit where the engine is not reusable."""
+        """Hash of all dependencies of the copies; unique to this audit if the engine is not reusable."""
         context, engine = self._work.context, self._engine
         with errors_attributed_to(engine.component, "input_digest"):
             inputs = [engine.plugin.input_digest(sample) for sample in self._work.batch.samples]
@@ -99,7 +99,7 @@ class EngineBatch:
 
     @cached_property
     def record(self) -> CopiesRecord:
-        """Which copies there are; the engine is called only where they are not in the workspace."""
+        """Record of the copies; calls the engine only if they are not in the workspace."""
         workspace = self._work.context.workspace
         record = workspace.load(self.key, CopiesRecord)
         if record is None or not workspace.has(self._pixels_key):
@@ -117,12 +117,12 @@ class EngineBatch:
 
     @cached_property
     def contents(self) -> list[CopyEntry]:
-        """What a result about the copies depends on besides plugins."""
+        """Dependencies of results about the copies, besides plugins."""
         return self.record.copies
 
     @cached_property
     def copies(self) -> list[Copy]:
-        """The copies as pictures. Raises DeidkitError where those in the workspace are damaged."""
+        """The copies as pictures. Raises DeidkitError if those in the workspace are damaged."""
         entries, originals = self.record.copies, self._originals()
         pictures = self._pictures if self._pictures is not None else self._loaded(originals)
         return [
@@ -168,10 +168,10 @@ class EngineBatch:
         warnings = context.warnings.nested()
         originals = self._originals()
         for image in originals.values():
-            palm_or_none(image)  # so that the time below is the engine's own
+            palm_or_none(image)  # computed in advance, so that the timing is the engine's own
         call = EngineCall(engine, self.seeds, warnings, context.process_state)
         with context.plugins.exclusive(engine.plugin):
-            context.plugins.check_cancelled()  # it may have been waited for
+            context.plugins.check_cancelled()  # after waiting for the engine
             started = time.perf_counter()
             outputs = call.run(list(originals.values()))
             seconds = time.perf_counter() - started
@@ -186,7 +186,7 @@ class EngineBatch:
                     entries.append(CopyEntry(number, seed, sha, file.carried, file.holds_original, file.encoding))
                     pictures.append(item)
         if failures:
-            context.plugins.check_cancelled()  # that it was stopped says nothing about a picture
+            context.plugins.check_cancelled()  # a failure due to cancellation is not the picture's
         record = CopiesRecord(
             copies=entries, failures=failures, seconds=seconds, warnings=warnings.sentences, notes=warnings.notes
         )

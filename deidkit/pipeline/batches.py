@@ -1,4 +1,4 @@
-"""The pictures of an audit in small batches, so that memory is bounded and an interruption loses little."""
+"""Small batches of pictures, so that memory is bounded and an interruption loses little."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ class Batch:
 
     Attributes:
         numbers: Position of each sample in the audit.
-        digests: SHA-256 of each.
-        raised: What reading a picture raised, errors of deidkit's own left out.
-        state: Of the process, to restore after each call of the data set; None for one of deidkit's own.
-        named: The data set as a note about what it changes names it.
+        digests: SHA-256 of each sample.
+        raised: Exceptions from reading a picture, except deidkit's own.
+        state: Process state, restored after each call of the data set; None for a built-in one.
+        named: Name of the data set in notes about its side effects.
     """
 
     numbers: Sequence[int]
@@ -39,30 +39,30 @@ class Batch:
 
     @property
     def contents(self) -> list[tuple[int, str, str]]:
-        """Number, kind and SHA-256 of each sample: what a result about the batch depends on besides plugins.
+        """Number, kind and SHA-256 of each sample: the dependencies of results about the batch, besides plugins.
 
-        Results name samples by number, and a picture of the same bytes is read otherwise as a hand than as a palm
-        region: without the two, a data set that has changed would be given another's results.
+        Results refer to samples by number, and the same file is read differently as a hand and as a palm region:
+        without number and kind, a changed data set would be given another one's results.
         """
         return [(n, s.kind, d) for n, s, d in zip(self.numbers, self.samples, self.digests, strict=True)]
 
     @cached_property
     def images(self) -> list[AnalyzedImage | Failure]:
-        """Each picture, or why it cannot be read."""
+        """Each picture, or the reason why it cannot be read."""
         return [self._read(sample) for sample in self.samples]
 
     @property
     def readable(self) -> list[AnalyzedImage]:
-        """Those that can be read."""
+        """The readable pictures."""
         return [image for image in self.images if not isinstance(image, Failure)]
 
     @cached_property
     def rois(self) -> list[list[GreyImage | Failure]]:
-        """The palm ROI of every hand of each picture, or why there is none."""
+        """Palm ROI of every hand of each picture, or the reason why there is none."""
         return [[image] if isinstance(image, Failure) else self.analysis.rois(image) for image in self.images]
 
     def forget(self) -> None:
-        """Release the pictures; they are read again when needed."""
+        """Release the pictures; they are read again on demand."""
         self.__dict__.pop("images", None)
         self.__dict__.pop("rois", None)
 

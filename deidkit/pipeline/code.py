@@ -1,4 +1,4 @@
-"""Which code of deidkit runs."""
+"""Identification of the running code of deidkit."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _PACKAGE = Path(deidkit.__file__).resolve().parent
 
 
 def commit() -> str:
-    """The git commit of a checkout that runs in place, marked where it has local changes; empty for an install."""
+    """Git commit of a checkout that runs in place, marked if there are local changes; empty for an install."""
     root = _PACKAGE.parent
     if not (root / ".git").exists():
         return ""
@@ -27,7 +27,7 @@ def commit() -> str:
 
 @cache
 def code_digest() -> str:
-    """SHA-256 of deidkit's own modules, plugins left out: two states of one version differ in it."""
+    """SHA-256 of deidkit's own modules without plugins, which distinguishes states of one version."""
     digest = hashlib.sha256()
     for path in sorted(_PACKAGE.rglob("*.py")):
         digest.update(path.relative_to(_PACKAGE).as_posix().encode())

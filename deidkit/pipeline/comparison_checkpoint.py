@@ -14,16 +14,16 @@ from deidkit.result import Component
 class ComparisonCheckpoint:
     """The checkpoint of one comparison in the workspace; satisfies `deidkit.comparison.Checkpoints`.
 
-    It is known by its templates, their labels and the recognizer, so that nothing else can be taken for it.
+    It is identified by templates, labels and recognizer, so that it cannot be confused with another one.
 
     Attributes:
         key: Hash of these.
 
     Args:
-        workspace: Where it is kept.
-        recognizer: Who compares.
-        sets: The probes and, where they are not compared with one another, the references.
-        settings: What else decides what is compared.
+        workspace: Where it is stored.
+        recognizer: The comparing recognizer.
+        sets: The probes and, unless they are compared with one another, the references.
+        settings: Further parameters of the comparison.
     """
 
     def __init__(self, workspace: Workspace, recognizer: Component, *sets: Templates, settings: object) -> None:

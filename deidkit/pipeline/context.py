@@ -19,7 +19,7 @@ from deidkit.result import Timing
 
 
 class Clock:
-    """Collects the time of each stage."""
+    """Stopwatch of the stages."""
 
     def __init__(self) -> None:
         self.timings: list[Timing] = []
@@ -37,9 +37,9 @@ class AuditContext:
     """A running audit.
 
     Attributes:
-        gallery: Numbers of the samples whose copies the report shows.
-        cluster: ``local:N`` or the address of a scheduler whose workers do what takes long; empty for none.
-        process_state: What plugins must leave as it was.
+        gallery: Numbers of the samples whose copies are shown in the report.
+        cluster: ``local:N`` or the address of a scheduler whose workers do the slow work; empty for none.
+        process_state: State that plugins must leave unchanged.
     """
 
     audit_id: str

@@ -1,4 +1,4 @@
-"""Pictures through an engine into files: what every thread of `deidentify` does, here or on a worker of a cluster."""
+"""De-identification of pictures into files: the work of each thread, here or on a cluster worker."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ STAGE = "pictures"
 
 @dataclass(frozen=True, kw_only=True)
 class DeidentificationPlan:
-    """What is to be de-identified, and how.
+    """Plan of a de-identification run.
 
     Attributes:
         source: A picture, or a folder of pictures.
-        target: Where copies go: a picture or a folder.
+        target: Destination: a picture or a folder.
         seeds: Copies of each picture by engines that can make several.
         kind: Whether the pictures show whole hands or palm regions already cut out.
         cluster: ``local:N`` or the address of a Dask scheduler, whose workers do the work; empty for none.
@@ -59,7 +59,7 @@ class DeidentificationPlan:
 
 @dataclass(frozen=True)
 class CopyOutcome:
-    """What became of one copy, or of a picture that gave none and has no seed; where and why it failed."""
+    """Outcome of one copy, or of a failed picture (without a seed), with path and reason."""
 
     file: str
     seed: int | None = None
@@ -70,7 +70,7 @@ class CopyOutcome:
 
 @dataclass(frozen=True)
 class CopyJob:
-    """One picture and where its copies go, one for each seed."""
+    """One picture and the destinations of its copies, one per seed."""
 
     sample: Sample
     targets: tuple[Path, ...]
@@ -78,11 +78,11 @@ class CopyJob:
 
 @dataclass(frozen=True)
 class Copier:
-    """What all pictures go through.
+    """De-identification of pictures with one engine.
 
     Attributes:
-        analysers: What that is made of; nothing for palm regions.
-        alone: Whether one picture is copied, whose copy the user may name.
+        analysers: Components of the hand analysis; none for palm regions.
+        alone: Whether a single picture is copied, whose copy the user may name.
         lock: Held while the engine is called.
         cancelled: Set when the work is to end.
     """
@@ -103,7 +103,7 @@ class Copier:
         warnings: PluginWarnings,
         note: Callable[[str], None],
     ) -> Copier:
-        """Make what a plan needs besides its engine. Raises DeidkitError where a plugin cannot be made or used."""
+        """Create the components of a plan besides its engine. Raises DeidkitError if a plugin cannot be used."""
         analysis, analysers = _analysis(plan, note)
         return cls(
             call=EngineCall(
@@ -122,15 +122,15 @@ class Copier:
         return self.call.engine
 
     def parts(self, jobs: Sequence[CopyJob]) -> list[Sequence[CopyJob]]:
-        """The pictures, as many at a time as the engine wants them."""
+        """Split the pictures into batches of the engine's preferred size."""
         size = self.engine.plugin.batch_size
         return [jobs[start : start + size] for start in range(0, len(jobs), size)]
 
     def outcomes(self, part: Sequence[CopyJob]) -> Iterator[CopyOutcome]:
-        """De-identify some pictures; returns the outcome of each copy.
+        """De-identify a batch; yields the outcome of each copy.
 
         Raises:
-            DeidkitError: The engine says that nothing more can be done, or the work was cancelled.
+            DeidkitError: The engine cannot continue, or the work was cancelled.
         """
         seeds = self.call.seeds
         pending: list[CopyJob] = []
@@ -156,7 +156,7 @@ class Copier:
             return
         for _, image in readable:
             with suppress(SampleError):
-                image.palm_mask()  # analysed now, while another batch may have the engine
+                image.palm_mask()  # computed in advance, while another batch may use the engine
         with self.lock:
             if self.cancelled.is_set():  # while the engine was waited for
                 raise Interruption("the work was interrupted.")
@@ -200,7 +200,7 @@ def path_of(sample: Sample) -> Path:
 
 
 def _analysis(plan: DeidentificationPlan, note: Callable[[str], None]) -> tuple[HandAnalysis, Sequence[Loaded[Any]]]:
-    """The hand analysis and what it is made of; for palm regions no hands are detected, so no model is fetched."""
+    """The hand analysis and its components; for palm regions no hands are detected, so no model is fetched."""
     if plan.kind == "hand":
         analysis, components = build_analysis(plan.analyzer, plan.segmenter, palm=plan.palm, note=note)
         parts: list[Any] = [analysis.analyzer, analysis.segmenter]
@@ -216,7 +216,7 @@ def _unprepared(kind: str, text: str) -> object:
 
 
 def _changed(item: Image | Failure, image: AnalyzedImage) -> Image | Failure:
-    """A copy, or that it shows the palm as it was: who takes it for a copy publishes an original."""
+    """Return the copy, or a failure if its palm is unchanged, since it would publish an original."""
     if isinstance(item, Failure):
         return item
     try:

@@ -1,4 +1,4 @@
-"""De-identifies pictures: the same reading, analysis and engine calls as in an audit, and files at the end."""
+"""De-identifies pictures with the reading, analysis and engine calls of an audit, and writes files."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ from deidkit.result import Component
 
 @dataclass(frozen=True)
 class Deidentification:
-    """What became of all pictures.
+    """Outcomes of all pictures.
 
     Attributes:
-        outcomes: One for each copy, or picture that gave none.
+        outcomes: One per copy, or per failed picture.
         other_files: Files in the source that are not pictures.
     """
 
@@ -41,7 +41,7 @@ class Deidentification:
     other_files: int
 
     def count(self, state: Literal["written", "already there", "failed"]) -> int:
-        """How many copies came to a state."""
+        """Number of copies in a state."""
         return Counter(outcome.state for outcome in self.outcomes)[state]
 
     @property
@@ -83,7 +83,7 @@ def deidentify(plan: DeidentificationPlan, progress: Progress) -> Deidentificati
 
 
 def _jobs(plan: DeidentificationPlan, copies: int) -> tuple[list[CopyJob], list[CopyOutcome], int]:
-    """The pictures with the names of their copies, those that cannot be read, and how many other files are there."""
+    """The pictures with the paths of their copies, failures to read, and the number of other files."""
     source, target = plan.source, plan.target
 
     def job(key: str, path: Path, copy: Path) -> CopyJob:
@@ -110,7 +110,7 @@ def _names(path: Path, copies: int) -> tuple[Path, ...]:
 
 
 def _check_targets(plan: DeidentificationPlan, jobs: Sequence[CopyJob], record: str) -> None:
-    """Refuse to write over originals, or to mix another engine's copies in; leave a record of who made these."""
+    """Refuse to overwrite originals or to mix copies of different engines; record the engine in the target."""
     source, target = plan.source, plan.target
     originals = {path_of(job.sample).resolve() for job in jobs}
     if any(path.resolve() in originals for job in jobs for path in job.targets):

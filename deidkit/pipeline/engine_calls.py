@@ -21,18 +21,18 @@ from deidkit.protocols import Engine, Failure, Image
 
 
 def seeds_of(engine: Engine, wanted: int) -> list[int]:
-    """The seeds an engine is run with: one where others would give the same picture again."""
+    """Seeds to run an engine with: only one for a deterministic engine."""
     return list(range(wanted if engine.diverse else 1))
 
 
 @dataclass(frozen=True)
 class CopyFile:
-    """What the file of a copy holds besides the picture.
+    """Content of a copy's file besides the picture.
 
     Attributes:
-        carried: Kinds of what is there, see `deidkit.images.file_findings`.
-        holds_original: Whether a picture among it shows the original.
-        encoding: How it was written, see `deidkit.images.file_encoding`; empty where there is no file.
+        carried: Kinds of additional content, see `deidkit.images.file_findings`.
+        holds_original: Whether an embedded picture shows the original.
+        encoding: Encoding of the file, see `deidkit.images.file_encoding`; empty without a file.
     """
 
     carried: list[str] = field(default_factory=list)
@@ -42,13 +42,13 @@ class CopyFile:
 
 @dataclass(frozen=True)
 class EngineCall:
-    """How one engine is called.
+    """Calls of one engine.
 
     Attributes:
-        warnings: Where exceptions and breaches of the contract are added.
-        state: Of the process, to restore after each call.
-        files: What the files of copies hold besides their pixels, by sample and seed; filled in as copies are made.
-        with_details: Whether a failure has the text of the exception, which only who runs the engine may see.
+        warnings: Collects exceptions and contract violations.
+        state: Process state, restored after each call.
+        files: File contents besides pixels, by sample and seed; filled in as copies are made.
+        with_details: Whether failures include the exception's text, which only the person running the engine may see.
     """
 
     engine: Loaded[Engine]
@@ -59,13 +59,13 @@ class EngineCall:
     with_details: bool = False
 
     def run(self, images: Sequence[AnalyzedImage]) -> list[list[Image | Failure]]:
-        """De-identify pictures, as many at a time as the engine wants; one that fails does not take others with it.
+        """De-identify pictures in batches of the engine's preferred size; a failure does not affect other pictures.
 
         Returns:
             For each picture one item per seed, each a new array.
 
         Raises:
-            DeidkitError: The engine says that nothing more can be done, e.g. a service that does not answer.
+            DeidkitError: The engine cannot continue, e.g. because a service does not respond.
         """
         size = self.engine.plugin.batch_size
         parts = [images[start : start + size] for start in range(0, len(images), size)]
@@ -79,9 +79,9 @@ class EngineCall:
                 outputs = self._outputs(inputs)
         except KeyboardInterrupt:
             raise
-        except BaseException as error:  # an engine that ends the process must not end the audit as a success
+        except BaseException as error:  # an engine that exits must not end the audit as a success
             if isinstance(error, DeidkitError) and not isinstance(error, SampleError):
-                raise  # a sentence for the user: the service does not answer, a model is gone
+                raise  # already a message for the user: the service does not respond, a model is missing
             if len(images) > 1:
                 return [self._run_together([image])[0] for image in images]
             return [[self._failure(error)] * len(self.seeds)]
@@ -106,7 +106,7 @@ class EngineCall:
         self.files[sample.key, seed] = CopyFile(carried, holds, file_encoding(data))
 
     def _outputs(self, given: Sequence[PrivateImage]) -> list[list[object]]:
-        """What the engine returned, each picture copied on receipt; no more is read than belongs there."""
+        """The engine's outputs, each picture copied on receipt; surplus items are not read."""
         returned = iter(self.engine.plugin.deidentify(given, list(self.seeds)))
         outputs = [
             list(itertools.islice(items, len(self.seeds) + 1)) for items in itertools.islice(returned, len(given) + 1)
@@ -149,5 +149,5 @@ class EngineCall:
 
 
 def _received(item: object) -> object:
-    """A picture as it is now: what the engine does to its array later changes nothing."""
+    """Copy a picture, so that later changes by the engine have no effect."""
     return np.array(item, order="C") if isinstance(item, np.ndarray) else item

@@ -33,12 +33,12 @@ from deidkit.verdict import Evidence, Policy, evidence_notes, judge
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What an audit found, and what is stored and written besides the result.
+    """Result of an audit, with the further data that are stored and written.
 
     Attributes:
-        failures: Every picture that gave no result at some stage.
-        engines: What each engine did, with the pictures to show.
-        contributions: What each person contributes to each number.
+        failures: All pictures without a result at some stage.
+        engines: Summary of each engine, with the pictures to show.
+        contributions: Contribution of each person to each metric.
     """
 
     result: AuditResult
@@ -48,7 +48,7 @@ class Evaluation:
 
 
 class Evaluator:
-    """Compares and measures what the stages left."""
+    """Compares templates and computes metrics from the stage results."""
 
     def __init__(self, context: AuditContext, stages: StagePlan, results: StageResults, record: AuditRecord) -> None:
         self._context, self._stages, self._results, self._record = context, stages, results, record
@@ -58,7 +58,7 @@ class Evaluator:
         self._contributions: dict[MetricKey, Influence] = {}
 
     def run(self, run: provenance.Run, policy: Policy) -> Evaluation:
-        """Everything up to the result. Raises DatasetError where a recognizer got no template of any original."""
+        """Compute the result. Raises DatasetError if a recognizer got no template of any original."""
         context = self._context
         recognizers, cells = self._recognition()
         originals = summary.originals(context, self._stages, self._results)
@@ -111,7 +111,7 @@ class Evaluator:
             return Attacks(self._context, self._stages, self._results, self._numbering, reference, runner).run()
 
     def _runner(self, reference: float) -> AbstractContextManager[AttackRunner]:
-        """Who attacks: the workers of the cluster, or the threads of this process."""
+        """Run attacks on the cluster's workers, or in this process's threads."""
         context, stages, results = self._context, self._stages, self._results
         if context.cluster:
             return ClusterAttackRunner(context, stages, results, reference)
@@ -176,7 +176,7 @@ class Evaluator:
         for record in records:
             self._failures.add(engine, record.failures)
         templates = scoring.gathered(records, self._numbering)
-        # Not twice in memory: from here on only the numbers in the records are needed.
+        # Drop the templates from the records to save memory; only their numbers are needed from here on.
         return templates, [msgspec.structs.replace(record, templates=None) for record in records]
 
     @contextmanager

@@ -1,4 +1,4 @@
-"""From a picture to templates: what an attacker has to do with each one, failures included."""
+"""Extraction of templates from pictures, including failures to acquire."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class ExtractedTemplates:
     """Templates of some pictures by one recognizer.
 
     Attributes:
-        rows: Position among the pictures of each template, ascending; one for each hand of which there is a template.
-        templates: (k, ...) templates; None where there is none at all.
-        failures: Position -> why there is no template of any of its hands.
+        rows: Picture index of each template, ascending; one per hand with a template.
+        templates: (k, ...) templates; None if there are none.
+        failures: Picture index -> reason why none of its hands has a template.
     """
 
     rows: list[int] = field(default_factory=list)
@@ -36,7 +36,7 @@ class ExtractedTemplates:
 
 @dataclass(frozen=True)
 class TemplateExtraction:
-    """Extracts templates with one recognizer; one picture that fails does not take the others with it."""
+    """Extracts templates with one recognizer; a failure does not affect other pictures."""
 
     recognizer: Loaded[Recognizer]
     warnings: PluginWarnings
@@ -45,7 +45,7 @@ class TemplateExtraction:
     def run(
         self, images: Sequence[AnalyzedImage | Failure], rois: Sequence[Sequence[GreyImage | Failure]]
     ) -> ExtractedTemplates:
-        """Extract the templates of pictures, or of the palm ROIs of all their hands, whichever the recognizer takes.
+        """Extract templates from pictures, or from the palm ROIs of all hands, depending on the recognizer's input.
 
         Raises:
             PluginError: The recognizer breaks its contract.
@@ -68,7 +68,7 @@ class TemplateExtraction:
             raise
         except BaseException:
             self._one_by_one(usable, extracted)
-        for row in extracted.rows:  # one hand of which there is a template is enough
+        for row in extracted.rows:  # one hand with a template is enough
             extracted.failures.pop(row, None)
         return extracted
 
@@ -82,7 +82,7 @@ class TemplateExtraction:
                 extracted.failures.setdefault(row, Failure("template", str(error)))
             except (KeyboardInterrupt, PluginError):
                 raise
-            except BaseException as error:  # a recognizer that ends the process must not end the audit as a success
+            except BaseException as error:  # a recognizer that exits must not end the audit as a success
                 self.warnings.raised("recognizer", self.recognizer.component.name, error)
                 extracted.failures.setdefault(row, Failure("template", f"the recognizer raised {type(error).__name__}"))
         extracted.rows = rows

@@ -1,4 +1,4 @@
-"""Keeps one plugin from moving another's numbers: each gets its own arrays."""
+"""Isolation of plugins: each gets its own copies of arrays, so that it cannot influence another's results."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _Value = TypeVar("_Value", bound=np.generic)
 
 
 class PrivateImage:
-    """A picture with its hand analysis as one plugin gets it: what it writes into it, no other plugin reads.
+    """A private copy of a picture and its hand analysis: a plugin's writes do not reach other plugins.
 
-    A read-only array does not hold a plugin that wraps its memory, as torch does, so that every array is a copy.
+    A read-only flag does not stop a plugin that wraps the memory, as torch does, so every array is copied.
     """
 
     def __init__(self, image: AnalyzedImage) -> None:
@@ -27,7 +27,7 @@ class PrivateImage:
 
     @property
     def sample(self) -> Sample:
-        """Which sample of the data set this is."""
+        """The sample of the data set."""
         return self._image.sample
 
     @cached_property
@@ -37,12 +37,12 @@ class PrivateImage:
 
     @cached_property
     def hands(self) -> Sequence[Hand]:
-        """Every hand found, the most confident first."""
+        """All detected hands, the most confident first."""
         return tuple(copied_hand(hand) for hand in self._image.hands)
 
     @property
     def palm(self) -> PalmVariant:
-        """Which palm polygon this audit uses."""
+        """Variant of the palm polygon in this audit."""
         return self._image.palm
 
     def hand_mask(self) -> Mask:
@@ -63,12 +63,12 @@ class PrivateImage:
 
     @property
     def unread_palms(self) -> int:
-        """Palms seen besides those of `hands`, on which no keypoints could be placed."""
+        """Number of detected palms on which no keypoints could be placed."""
         return self._image.unread_palms
 
     @property
     def was_written_to(self) -> bool:
-        """Whether the plugin changed the pixels that it was given."""
+        """Whether the plugin modified its pixels."""
         return "pixels" in self.__dict__ and not np.array_equal(self.pixels, self._image.pixels)
 
 
@@ -79,6 +79,6 @@ def _copied(array: NDArray[_Value]) -> NDArray[_Value]:
 
 
 def copied_hand(hand: Hand) -> Hand:
-    """A hand with its own, writable arrays."""
+    """Copy a hand with writable arrays."""
     in_space = None if hand.keypoints_3d is None else hand.keypoints_3d.copy()
     return replace(hand, box=hand.box.copy(), keypoints=hand.keypoints.copy(), keypoints_3d=in_space)

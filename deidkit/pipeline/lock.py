@@ -1,6 +1,6 @@
-"""One process at a time in one output folder.
+"""Lock of an output folder against other processes.
 
-Not by filelock, which does not show whether a lock was left by a process that was killed.
+filelock is not used because it does not show whether a killed process left a lock.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ else:
 NAME = ".deidkit.lock"
 
 _HELD_BY_ANOTHER = (errno.EACCES, errno.EAGAIN, errno.EDEADLK)
-"""Errors that mean that another process has the lock; after any other the file system knows none."""
+"""Error codes for a lock held by another process; any other means that the file system has no locks."""
 
 
 @contextmanager
 def exclusive(folder: Path) -> Iterator[None]:
-    """Keep other processes from a folder until the block or the process ends, however it ends.
+    """Lock a folder until the block or the process ends, however it ends.
 
-    Where the file system knows no locks, the user has to take care.
+    On a file system without locks, the user is responsible.
 
     Raises:
         UsageError: Another process holds its lock, or the folder cannot be written to.
@@ -47,7 +47,7 @@ def exclusive(folder: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        with suppress(OSError):  # Windows removes no file that is open
+        with suppress(OSError):  # Windows cannot remove open files
             path.unlink()
         file.close()
 
@@ -82,4 +82,4 @@ def _locked(path: Path) -> TextIO:
         with suppress(FileNotFoundError):
             if os.path.samestat(os.fstat(file.fileno()), path.stat()):
                 return file
-        file.close()  # who had the lock has just removed its file, and a third may lock the next one
+        file.close()  # the previous holder has just removed the file, and a third process may lock a new one

@@ -1,4 +1,4 @@
-"""Pictures to templates to distances, without an audit around them."""
+"""Template extraction and comparison without an audit."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from deidkit.plugins import Loaded, errors_attributed_to
 from deidkit.protocols import GreyImage, Image, Recognizer, Sample
 
 Template = NDArray[np.generic]
-"""What a recognizer keeps of a picture: (1, ...)."""
+"""Template of one picture: (1, ...)."""
 
 
 @dataclass(frozen=True)
 class Matcher:
-    """A recognizer with what finds the palms that it takes.
+    """A recognizer and the hand analysis that it needs.
 
     Attributes:
-        recognizer: Its plugin, and how a report names it.
-        analysis: Finds palms; None where the pictures are palm regions already cut out.
+        recognizer: The loaded plugin.
+        analysis: Hand analysis; None if the pictures are palm regions.
     """
 
     recognizer: Loaded[Recognizer]
@@ -49,7 +49,7 @@ class Matcher:
         return extracted(self.recognizer, image if self.recognizer.plugin.input == "hand" else self.analysis.roi(image))
 
     def distance(self, probe: Template, reference: Template) -> float:
-        """How far two templates lie apart. Raises PluginError where the recognizer gives no distance in its range."""
+        """Distance of two templates. Raises PluginError if the recognizer returns none within its range."""
         plugin = self.recognizer.plugin
         found = float(compared(plugin, Block(probe, None), Block(reference, None))[0, 0])
         low, high = plugin.score_range

@@ -15,7 +15,7 @@ from deidkit.protocols import Sample
 
 @dataclass(frozen=True)
 class Numbering:
-    """Which identity and which subject each sample of the audit belongs to, as numbers.
+    """Identity and subject of each sample, as numbers.
 
     Attributes:
         identities: (n,) int32 by sample number.

@@ -1,4 +1,4 @@
-"""The plan of an audit, as plain values: equal plans give equal numbers."""
+"""The plan of an audit as plain values: equal plans give equal results."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ EngineChoice = str | Engine | Callable[[Image], Image]
 """An engine by name or reference, as an object, or as a function from a picture to a picture."""
 
 MOST_RUNS = 16
-"""Of an engine by an adversary."""
+"""Largest number of runs of an engine by an adversary."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class AuditPlan:
-    """Everything that decides the numbers of an audit.
+    """All parameters that determine an audit's results.
 
     Attributes:
         dataset: ``NAME``, ``NAME:PATH``, a path, or an object.
@@ -97,7 +97,7 @@ class AuditPlan:
 
     @property
     def all_attackers(self) -> tuple[str | Attacker, ...]:
-        """Those of the set, then the further ones; none twice, and who combines others last."""
+        """Attackers of the set, then the further ones, without duplicates, combining attackers last."""
         return tuple(dict.fromkeys([*attackers_of(self.attack), *self.attackers]))
 
     def values(self) -> dict[str, Any]:
@@ -110,10 +110,10 @@ class AuditPlan:
         return plain
 
     def digest(self, paths: Sequence[str]) -> str:
-        """SHA-256 of the plan and of deidkit's version: what an interrupted audit is found by.
+        """SHA-256 of the plan and of deidkit's version, by which an interrupted audit is found.
 
         Args:
-            paths: The files and folders that the plan's words mean here, see `PluginSet.paths`.
+            paths: The files and folders that the plan refers to, see `PluginSet.paths`.
         """
         exclude = str(self.exclude.resolve()) if self.exclude else None
         text = msgspec.json.encode([deidkit.__version__, self.values(), exclude, paths], order="sorted")
@@ -121,5 +121,5 @@ class AuditPlan:
 
 
 def _choice_name(choice: object) -> str:
-    """A choice as the record shows it: what was written, or the name of an object's class or of a function."""
+    """Name of a choice in the record: its text, or the name of an object's class or of a function."""
     return str(choice) if isinstance(choice, str | Path) else str(getattr(choice, "__name__", type(choice).__name__))

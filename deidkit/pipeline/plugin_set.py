@@ -1,4 +1,4 @@
-"""The plugins of one audit, made from the names or objects of its plan."""
+"""The plugins of one audit, created from the names or objects of its plan."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class PluginSet:
     Attributes:
         analysis_components: Analyzer, segmenter and ROI rule.
         attackers: Adversaries in addition to the recognizers.
-        cancelled: Set when the work is to end.
+        cancelled: Set to cancel the work.
     """
 
     dataset: Loaded[Dataset]
@@ -53,7 +53,7 @@ class PluginSet:
         return [self.dataset, *self.engines, *self.recognizers, *self.quality, *self.attackers]
 
     def named_paths(self) -> list[Path]:
-        """The files and folders that options name, as they are written there."""
+        """Files and folders named by options, as written there."""
         analysis = (self.analysis.analyzer, self.analysis.segmenter, self.analysis.roi_rule)
         used = [*analysis, *(loaded.plugin for loaded in self.all)]
         values = [getattr(plugin, name) for plugin in used for name in declared(type(plugin))]
@@ -61,34 +61,34 @@ class PluginSet:
         return [*(value for value in values if isinstance(value, Path)), *of_processes]
 
     def paths(self) -> list[str]:
-        """The files and folders that options name, in full: the same words can mean others elsewhere."""
+        """Files and folders named by options, as full paths: relative ones depend on the working directory."""
         return [str(path.resolve()) for path in self.named_paths()]
 
     def exclusive(self, plugin: _ThreadAware) -> AbstractContextManager[object]:
-        """A lock that lets through one caller of a plugin at a time, or all where it says that it is thread-safe."""
+        """A lock for calls of a plugin; a dummy if the plugin is thread-safe."""
         return self._locks.setdefault(id(plugin), nullcontext() if plugin.thread_safe else Lock())
 
     def cancel(self) -> None:
-        """Cancel the work, in all threads that do it and in the engines."""
+        """Cancel the work in all threads and engines."""
         self.cancelled.set()
         for engine in self.engines:
-            with suppress(Exception):  # whatever one raises at that must not keep others from it
+            with suppress(Exception):  # an error in one must not keep the others from being cancelled
                 engine.plugin.stop()
 
     @property
     def parts(self) -> Sequence[Loaded[Any]]:
-        """Everything that takes part: the hand analysis and `all`."""
+        """All plugins: the hand analysis and `all`."""
         analysis: list[Any] = [self.analysis.analyzer, self.analysis.segmenter, self.analysis.roi_rule]
         return [*map(Loaded, analysis, self.analysis_components), *self.all]
 
     def check_cancelled(self) -> None:
-        """Raise Interruption where the work is cancelled."""
+        """Raise Interruption if the work is cancelled."""
         if self.cancelled.is_set():
             raise Interruption("the work was interrupted.")
 
 
 def build(plan: AuditPlan, note: Callable[[str], None]) -> PluginSet:
-    """Make every plugin of a plan, fetching model files where they are missing.
+    """Create every plugin of a plan, fetching missing model files.
 
     Raises:
         DeidkitError: A plugin, an option, a data set or a model file cannot be used.
@@ -107,7 +107,7 @@ def build(plan: AuditPlan, note: Callable[[str], None]) -> PluginSet:
         attackers=[plugins.create("attacker", choice, note=note) for choice in plan.all_attackers],
     )
     for sentence in dict.fromkeys(_stand_in(engine) for engine in made.engines if engine.plugin.stand_in()):
-        note(sentence)  # once, however many of its settings are compared
+        note(sentence)  # once, for any number of compared settings
     for measure in made.quality:
         _refuse_known_name(measure)
     engines = [*plan.engines, *plan.baselines]
@@ -119,7 +119,7 @@ def build(plan: AuditPlan, note: Callable[[str], None]) -> PluginSet:
 
 
 def make_engine(choice: object, note: Callable[[str], None], *, isolate: bool) -> Loaded[Engine]:
-    """Make an engine here, or in a separate process; raises DeidkitError where it cannot be made."""
+    """Create an engine here or in a separate process; raises DeidkitError if it cannot be created."""
     return remote.create(choice, note) if isolate else plugins.create("engine", choice, note=note)
 
 
@@ -144,7 +144,7 @@ def _refuse_twice(what: str, labels: Sequence[str], choices: Sequence[object]) -
 
 
 def _refuse_known_name(measure: Loaded[QualityMeasure]) -> None:
-    """Refuse a plugin's metric with the name of one of deidkit's: it would replace that in the verdict."""
+    """Reject a plugin's metric with the name of a built-in one, which it would replace in the verdict."""
     name = measure.plugin.metric
     if name in registry.own_names():
         raise PluginError(
@@ -168,7 +168,7 @@ def build_analysis(
     *,
     note: Callable[[str], None] = lambda sentence: None,
 ) -> LoadedAnalysis:
-    """Make the hand analysis from the names of its parts."""
+    """Create the hand analysis from the names of its components."""
     parts = [
         plugins.create(kind, text, note=note)
         for kind, text in (("hand_analyzer", analyzer), ("segmenter", segmenter), ("roi_rule", roi_rule))

@@ -1,4 +1,4 @@
-"""Warnings about plugins: a sentence that is stored, and a detail that is only shown."""
+"""Warnings about plugins: a sentence that is stored, and a detail that is displayed only."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from deidkit.result import Component
 
 
 class PluginWarnings:
-    """Collects warnings from any thread, each once, so that they reach the verdict and a resumed audit, too.
+    """Thread-safe collection of distinct warnings, which reach the verdict and a resumed audit.
 
     Attributes:
-        sentences: The warnings without any detail, in the order in which they came: the evidence has a hole.
-        notes: What plugins changed and what was restored, so that no number changed.
+        sentences: The warnings without details, in order of arrival: gaps in the evidence.
+        notes: Side effects of plugins that were reverted, so that no result changed.
 
     Args:
         show: Called with each new warning and its detail. The detail is for the person at the terminal only: the text
@@ -31,14 +31,14 @@ class PluginWarnings:
 
     @classmethod
     def shown_by(cls, say: Callable[[str], None]) -> PluginWarnings:
-        """Warnings that are said in one line, with the first detail there is."""
+        """A collection that displays each warning in one line, with its first detail."""
         return cls(lambda sentence, detail: say(f"{sentence}: {detail}" if detail else sentence))
 
     def add(self, sentence: str, detail: str = "") -> None:
         """Add a warning.
 
         Args:
-            sentence: May be kept and shown to anyone: it names a plugin and the kind of an exception.
+            sentence: May be stored and shown to anyone: it names a plugin and the type of an exception.
             detail: For the person at the terminal only.
         """
         with self._lock:
@@ -51,7 +51,7 @@ class PluginWarnings:
         self._show(sentence, detail)
 
     def add_note(self, sentence: str) -> None:
-        """Add what a plugin changed and what was restored: it is recorded, and changed no number."""
+        """Record a side effect of a plugin that was reverted and changed no result."""
         with self._lock:
             if sentence in self.notes:
                 return
@@ -59,34 +59,34 @@ class PluginWarnings:
         self._show(sentence, "")
 
     def silence(self) -> None:
-        """Show nothing more: who is no longer waited for has nothing to say to the person at the terminal."""
+        """Stop displaying warnings, for threads that are no longer waited for."""
         self._show = lambda sentence, detail: None
 
     def include(self, warnings: Iterable[str], notes: Iterable[str]) -> None:
-        """Add what was kept with a result."""
+        """Add the warnings and notes stored with a result."""
         for sentence in warnings:
             self.add(sentence)
         for sentence in notes:
             self.add_note(sentence)
 
     def raised(self, kind: str, name: str, error: BaseException) -> None:
-        """Add that a plugin raised: the type of the exception is recorded, its text is not."""
+        """Record that a plugin raised: the type of the exception is stored, its text is not."""
         self.add(f"{kind} '{name}' raised {type(error).__name__}", detail_of(error))
 
     def raised_at(self, images: Iterable[AnalyzedImage], analysis: Iterable[Component]) -> None:
-        """Add which parts of the hand analysis raised at a picture."""
+        """Record which parts of the hand analysis raised for a picture."""
         names = {component.kind: component.name for component in analysis}
         for image in images:
             for kind, error in image.raised.items():
                 self.raised(kind.replace("_", " "), names[kind], error)
 
     def nested(self) -> PluginWarnings:
-        """An empty collection whose warnings and notes are also added here: those of one result, kept with it."""
+        """An empty collection that forwards to this one, to be stored with one result."""
         return _Nested(self)
 
 
 class _Nested(PluginWarnings):
-    """Adds all to another collection, too."""
+    """Forwards to another collection."""
 
     def __init__(self, whole: PluginWarnings) -> None:
         super().__init__(whole.add)
@@ -99,8 +99,8 @@ class _Nested(PluginWarnings):
 
 
 def detail_of(error: BaseException) -> str:
-    """The text of a plugin's exception in one line, for the person at the terminal only."""
+    """Text of a plugin's exception in one line, to be displayed only."""
     try:
         return " ".join(printable(str(error)).split())
-    except Exception:  # of a plugin, whose errors can be as wrong as anything
+    except Exception:  # converting a plugin's exception to text may itself raise anything
         return ""

@@ -1,4 +1,4 @@
-"""Makes files that show originals readable by their owner only."""
+"""Restricts files that show originals to their owner."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _OTHERS = 0o077
 
 @contextmanager
 def private_files(enabled: bool) -> Iterator[None]:
-    """Make every file and folder that this process creates readable by its user alone (0600, 0700), if enabled."""
+    """Create all files and folders of this process with owner-only permissions (0600, 0700), if enabled."""
     before = os.umask(_OTHERS) if enabled else None
     try:
         yield
@@ -29,5 +29,5 @@ def close_folder(folder: Path) -> None:
 
 
 def shows_originals(result: AuditResult) -> bool:
-    """Whether reports of a result may hold originals."""
+    """Whether reports of a result may contain originals."""
     return any(item.original is not None for engine in result.engines for item in engine.gallery)

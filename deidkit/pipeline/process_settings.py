@@ -1,4 +1,4 @@
-"""Values of the whole process that plugins may set: how each is read and restored."""
+"""Process-wide settings that plugins may change: how each is read and restored."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ _STATUS = Path("/proc/self/status")
 
 @dataclass(frozen=True)
 class Setting:
-    """A value of the whole process.
+    """A process-wide setting.
 
     Attributes:
-        state: The value when the work began.
-        shared: Whether others than plugins change it, too.
+        state: Its value at the start of the work.
+        shared: Whether other code than plugins changes it, too.
     """
 
     name: str
@@ -44,11 +44,11 @@ class Setting:
 
     @classmethod
     def of(cls, name: str, read: Callable[[], Any], write: Callable[[Any], object], *, shared: bool = False) -> Setting:
-        """A value as it is now."""
+        """Capture a setting's current value."""
         return cls(name, read(), read, write, shared)
 
     def restored(self) -> bool:
-        """Set the value again; whether that was needed."""
+        """Restore the value; returns whether it had changed."""
         if self.is_unchanged():
             return False
         with suppress(OSError, ValueError):  # not everybody may raise a limit again
@@ -56,12 +56,12 @@ class Setting:
         return True
 
     def is_unchanged(self) -> bool:
-        """Whether the value is that of before."""
+        """Whether the value is unchanged."""
         return _equal(self.read(), self.state)
 
 
 def settings() -> list[Setting]:
-    """All but random numbers, as they are now."""
+    """Current settings, except random number generators."""
 
     def set_path(entries: Sequence[str]) -> None:
         sys.path[:] = entries
@@ -90,10 +90,10 @@ def settings() -> list[Setting]:
 
 
 def generators(*, shared: bool) -> list[Setting]:
-    """The states of the global random numbers of Python and NumPy, and of torch where it is loaded.
+    """Current states of the global random number generators of Python, NumPy and, if loaded, torch.
 
     Args:
-        shared: Whether others draw Python's random numbers, too.
+        shared: Whether other code also uses Python's global generator.
     """
 
     def numpy_state() -> Any:
@@ -110,7 +110,7 @@ def generators(*, shared: bool) -> list[Setting]:
 
 
 def _hooks() -> list[Setting]:
-    """The hooks for exceptions that are not caught."""
+    """Hooks for uncaught exceptions."""
 
     def read() -> tuple[object, ...]:
         return sys.excepthook, sys.unraisablehook, threading.excepthook
@@ -122,7 +122,7 @@ def _hooks() -> list[Setting]:
 
 
 def _of_the_system() -> list[Setting]:
-    """What the operating system knows of the process; nothing on Windows."""
+    """Settings of the operating system for the process; none on Windows."""
     if find_spec("resource") is None:
         return []
     import resource
@@ -166,12 +166,12 @@ def _of_torch() -> list[Setting]:
 
 
 def _start_method() -> str:
-    """How processes are started; reading it, as starting a process does, must not set it."""
+    """Start method of multiprocessing; reading it must not set it."""
     return multiprocessing.get_start_method(allow_none=True) or multiprocessing.get_all_start_methods()[0]
 
 
 def _umask() -> int | None:
-    """The process's umask, read without setting it meanwhile; None where that cannot be."""
+    """The process's umask, read without setting it; None if that is not possible."""
     with suppress(OSError):
         for line in _STATUS.read_bytes().splitlines():  # the process's name may be cut within a letter
             if line.startswith(b"Umask:"):

@@ -1,4 +1,4 @@
-"""State of the process that plugins may change: restored after each call, and the change is named."""
+"""Process-wide state that plugins may change: restored and reported after each call."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from deidkit.pipeline.plugin_warnings import PluginWarnings
 from deidkit.pipeline.process_settings import Setting, generators, settings
 
 _WATCHED: Sequence[ModuleType] = (builtins, math, np, np.linalg, np.fft, cv2)
-"""Modules that everybody computes with, whose functions no plugin may replace."""
+"""Modules whose functions no plugin may replace."""
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP, signal.SIGALRM] if hasattr(signal, "SIGHUP") else []))
 
 _unsafe_call = threading.RLock()
-"""Held by the one call of a plugin that is not thread-safe: two would share the process's random numbers."""
+"""Held during the call of a plugin that is not thread-safe: concurrent calls would share random numbers."""
 
 _calls_lock = threading.Lock()
 _calls: list[_Call] = []
@@ -38,12 +38,12 @@ _inside = threading.local()
 
 
 def is_in_plugin_call() -> bool:
-    """Whether this thread is in a call of a plugin."""
+    """Whether this thread is calling a plugin."""
     return getattr(_inside, "call", False)
 
 
 def working_directory() -> Path:
-    """Where this process is. Raises UsageError where that folder is not there any more."""
+    """Current working directory. Raises UsageError if it no longer exists."""
     try:
         return Path.cwd()
     except FileNotFoundError as error:
@@ -55,10 +55,10 @@ class _Call:
     """A running call of a plugin.
 
     Attributes:
-        exclusive: Whether no other plugin that is not thread-safe runs meanwhile.
-        numpy_errors: What NumPy did, in this thread, at a division by zero and the like.
-        files: Those that were open when it began.
-        concurrent: Plugins whose calls ran at the same time for some while.
+        exclusive: Whether it excludes other plugins that are not thread-safe.
+        numpy_errors: NumPy's floating-point error settings in this thread.
+        files: Files that were open at its start.
+        concurrent: Plugins whose calls overlapped with it.
     """
 
     who: str
@@ -70,16 +70,16 @@ class _Call:
 
 @dataclass(frozen=True)
 class ProcessState:
-    """What a plugin may change of the whole process, as it was when the work began.
+    """Process-wide state at the start of the work.
 
     Attributes:
-        environment: Environment variables. Those that are added are left alone: libraries add some for their own use.
-        randomness: States of the global random numbers of Python and NumPy, and of torch where it is loaded.
-        settings: All else, see `deidkit.pipeline.process_settings`.
-        streams: Where this process reads and prints.
-        functions: Those of the modules that everybody computes with.
+        environment: Environment variables. Added ones are left alone, since libraries add some for their own use.
+        randomness: States of the global random number generators of Python, NumPy and, if loaded, torch.
+        settings: All other settings, see `deidkit.pipeline.process_settings`.
+        streams: Standard streams.
+        functions: Functions of the watched modules.
         strict: Filters that turn warnings into errors.
-        process: This process: a child that a plugin forks, and that continues as the plugin's caller, is another one.
+        process: This process, to distinguish children that a plugin forks.
     """
 
     directory: Path
@@ -94,11 +94,11 @@ class ProcessState:
 
     @classmethod
     def now(cls, *, shared: bool = False) -> ProcessState:
-        """Take the state as it is.
+        """Capture the current state.
 
         Args:
-            shared: Whether others draw Python's random numbers meanwhile, as Dask does in the processes of a cluster:
-                then no plugin is named for that, and each finds them as they were.
+            shared: Whether other code uses Python's global generator meanwhile, as Dask does in cluster processes: then
+                its state is restored before each call, and no plugin is blamed for it.
         """
         return cls(
             directory=working_directory(),
@@ -114,16 +114,15 @@ class ProcessState:
 
     @contextmanager
     def restored_after(self, who: str, warnings: PluginWarnings, *, thread_safe: bool = False) -> Iterator[None]:
-        """Call a plugin within this block: what it changes of the process is restored, and a note names it.
+        """Context of a plugin call: restores the state afterwards, and reports changes in a note.
 
-        Calls of plugins that are not thread-safe wait for one another, so that each finds the random numbers as they
-        were. Within a call, another one is that plugin's own affair. Where calls ran at the same time, the note names
-        all of them.
+        Calls of plugins that are not thread-safe exclude one another, so that each finds the same random numbers.
+        Nested calls are not watched. If calls overlapped, the note names all of them.
 
         Args:
-            who: The plugin as the note names it.
-            warnings: Where the note is added.
-            thread_safe: Whether the plugin says that others may run meanwhile.
+            who: Name of the plugin in the note.
+            warnings: Receives the note.
+            thread_safe: Whether the plugin allows concurrent calls.
 
         Raises:
             Exception: What the plugin raises; a BaseException other than KeyboardInterrupt under its own name, so that
@@ -147,12 +146,12 @@ class ProcessState:
                 raise _as_exception(error) from error
             finally:
                 if os.getpid() != self.process:
-                    os._exit(1)  # a child that the plugin forked and forgot would do the audit a second time
+                    os._exit(1)  # a forked child must not continue as the audit
                 _inside.call = False
                 self._end_call(call, warnings)
 
     def restored_now(self, warnings: PluginWarnings) -> None:
-        """Restore now what plugins changed whose calls are not watched one by one."""
+        """Restore changes by plugins whose calls are not watched individually."""
         with self.restored_after("a plugin", warnings):
             pass
 
@@ -160,7 +159,7 @@ class ProcessState:
         with _calls_lock:
             _calls.remove(call)
             if not call.exclusive and any(other.exclusive for other in _calls):
-                return  # that one restores, and names both
+                return  # the overlapping call restores the state, and names both
             changed, stuck = self._restored(randomness=call.exclusive or not call.concurrent)
             replaced = self._functions_restored()
             if np.seterr(**call.numpy_errors) != call.numpy_errors:
@@ -173,11 +172,11 @@ class ProcessState:
             warnings.add_note(f"{who} changed {_joined(changed)} of the process, which was restored")
         if stuck:
             warnings.add(f"{who} changed {_joined(stuck)} of the process permanently; run it with --isolate")
-        if replaced:  # numbers of whatever ran meanwhile may have moved
+        if replaced:  # concurrent calls may have been affected
             warnings.add(f"{who} replaced functions of Python, NumPy or OpenCV; run it with --isolate")
 
     def _restored(self, *, randomness: bool) -> tuple[list[str], list[str]]:
-        """What was changed, in words, now that it is as it was, and which settings among it cannot be restored."""
+        """Restore the state; returns the changes in words, and those that could not be restored."""
         changed = [name for name, restored in self._checks() if restored()]
         moved = [setting for setting in self.settings if setting.restored()]
         drawn = [one for one in self.randomness if one.restored() and not one.shared] if randomness else []
@@ -185,7 +184,7 @@ class ProcessState:
         return changed + names, [setting.name for setting in moved if not setting.is_unchanged()]
 
     def _checks(self) -> Iterator[tuple[str, Callable[[], bool]]]:
-        """What is no `Setting`, each with what restores it and says whether that was needed."""
+        """State other than `Setting`s, each with a function that restores it and returns whether it had changed."""
         yield "the working directory", self._directory_restored
         yield "environment variables", self._environment_restored
         yield "the output streams", self.streams.restored
@@ -220,7 +219,7 @@ class ProcessState:
         changed = False
         for module, functions in zip(_WATCHED, self.functions, strict=True):
             if all(map(operator.is_, map(vars(module).get, functions), functions.values())):
-                continue  # without a Python loop over some 1,500 functions at every call of a plugin
+                continue  # avoids a Python loop over some 1,500 functions per call
             changed = True
             for name, function in functions.items():
                 setattr(module, name, function)
@@ -250,7 +249,7 @@ def _begin_call(who: str, *, exclusive: bool) -> _Call:
 
 
 def _as_exception(error: BaseException) -> Exception:
-    """An exception of the same name that counts as a plugin's failure."""
+    """Convert to an exception of the same name that counts as a plugin's failure."""
     named: type[Exception] = type(type(error).__name__, (Exception,), {})
     return named(*error.args)
 

@@ -15,13 +15,13 @@ from deidkit.processors import limited_library_threads
 from deidkit.progress import Stage
 
 BATCH_SIZES = (8, 32)
-"""Fewest and most pictures in a batch: what an interruption can cost, and what is in memory for each thread."""
+"""Least and largest number of pictures per batch: the cost of an interruption, and the memory per thread."""
 
 STAGE = "pictures to templates"
 
 
 def process(context: AuditContext, stages: StagePlan) -> StageResults:
-    """Make every stage result that is not yet in the workspace, in the threads of this process.
+    """Compute every stage result that is not in the workspace, in this process's threads.
 
     Raises:
         DeidkitError: The work cannot continue; what is finished is kept.
@@ -38,14 +38,14 @@ def process(context: AuditContext, stages: StagePlan) -> StageResults:
                 future.result()
         except BaseException:
             context.plugins.cancel()
-            context.warnings.silence()  # threads that are not waited for find settings of the process restored
+            context.warnings.silence()  # abandoned threads would report restored settings as changes
             pool.shutdown(wait=False, cancel_futures=True)
             raise
     return results
 
 
 def make(work: BatchWork, stages: StagePlan, results: StageResults, advance: Callable[[int], None]) -> None:
-    """Take one batch through all stages."""
+    """Run all stages on one batch."""
     size = len(work.batch.samples)
     results.ensure(stages.originals, work)
     if stages.regions:
@@ -65,14 +65,14 @@ def make(work: BatchWork, stages: StagePlan, results: StageResults, advance: Cal
 
 @contextmanager
 def timed_stage(context: AuditContext, stages: StagePlan) -> Iterator[Stage]:
-    """The progress of all batches, and the time that they take."""
+    """Progress and running time of all batches."""
     count = len(context.inspection.samples) * (1 + len(stages.engines))
     with context.progress.stage(STAGE, count) as progress, context.clock.time(STAGE, count):
         yield progress
 
 
 def batches_of(context: AuditContext) -> Sequence[BatchWork]:
-    """The batches of an audit; the same samples and engines give the same."""
+    """Batches of an audit, determined by samples and engines."""
     plugins, inspection = context.plugins, context.inspection
     batch_size = max(engine.plugin.batch_size for engine in plugins.engines)
     size = min(max(batch_size, BATCH_SIZES[0]), BATCH_SIZES[1])

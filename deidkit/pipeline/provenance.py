@@ -18,7 +18,7 @@ from deidkit.protocols import Plugin
 from deidkit.result import Provenance
 
 PACKAGES = ("numpy", "scipy", "numba", "opencv-python-headless", "pillow")
-"""Packages of the core whose version can move a number; plugins name their own."""
+"""Core packages whose versions can affect results; plugins name their own."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def collect(run: Run, context: AuditContext, finished: datetime) -> Provenance:
 
 
 def packages_of(plugins: Iterable[Plugin]) -> dict[str, str]:
-    """Package -> version, of those of the core and of the plugins that can move a number."""
+    """Package -> version, for packages of the core and of plugins that can affect results."""
     named = [name for plugin in plugins for name in plugin.packages()]
     found = {}
     for name in dict.fromkeys([*PACKAGES, *named]):

@@ -1,4 +1,4 @@
-"""Records that the stages of an audit keep in the workspace."""
+"""Records of stage results in the workspace."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from deidkit.protocols import Image
 from deidkit.result import EngineAttacks
 
 COMPRESSION_LEVEL = 1
-"""Of pictures: a copy minus its original is mostly zeros, which the fastest level packs as well as any."""
+"""Compression level of pictures: the difference of copy and original is mostly zeros, so the fastest suffices."""
 
 
 class StoredPicture(msgspec.Struct, frozen=True):
-    """A copy without loss: its difference from the original, modulo 256, where both are of one size."""
+    """Lossless copy: the difference from the original, modulo 256, if both have the same size."""
 
     shape: tuple[int, int, int]
     difference: bool
@@ -33,13 +33,13 @@ class StoredPicture(msgspec.Struct, frozen=True):
         return cls((copy.shape[0], copy.shape[1], 3), difference, packed)
 
     def pixels(self, original: Image) -> Image:
-        """The copy, given the original it was stored with: (height, width, 3) uint8."""
+        """Reconstruct the copy from the original it was stored with: (height, width, 3) uint8."""
         pixels = np.frombuffer(zstandard.decompress(self.data), np.uint8).reshape(self.shape)
         return pixels + original if self.difference else pixels
 
 
 class FailedSample(msgspec.Struct, frozen=True):
-    """A picture that gave no result: an original, or the copy of it that was made with a seed."""
+    """A picture without a result: an original, or the copy of it with a seed."""
 
     number: int
     stage: str
@@ -48,11 +48,11 @@ class FailedSample(msgspec.Struct, frozen=True):
 
 
 class StageRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """What every stage's result has.
+    """Base class of all stage results.
 
     Attributes:
-        warnings: Sentences about plugins that raised or broke their contract.
-        notes: Sentences about what plugins changed of the process, which was restored.
+        warnings: Sentences about plugins that raised or violated their contract.
+        notes: Sentences about process state that plugins changed and that was restored.
     """
 
     warnings: list[str] = []
@@ -134,7 +134,7 @@ class PixelsRecord(StageRecord, frozen=True, kw_only=True):
 
 
 class CopyExamination(msgspec.Struct, frozen=True):
-    """What is found about one copy by looking at its pixels.
+    """Findings about the pixels of one copy.
 
     Attributes:
         number: Of its original.
@@ -159,7 +159,7 @@ class CopyExamination(msgspec.Struct, frozen=True):
 
 
 class ExaminationRecord(StageRecord, frozen=True, kw_only=True):
-    """What is found about a batch's copies.
+    """Findings about a batch's copies.
 
     Attributes:
         fingerprints: (n, `deidkit.leakage.LENGTH`) uint8 of these.
@@ -177,7 +177,7 @@ class MeasureRecord(StageRecord, frozen=True, kw_only=True):
 
 
 class RegionsRecord(StageRecord, frozen=True, kw_only=True):
-    """What attackers work on, one row for each picture in which a palm can be placed.
+    """Input of attackers, one row per picture in which a palm can be placed.
 
     Attributes:
         seeds: Seed of each copy; 0 for an original.
@@ -196,7 +196,7 @@ class RegionsRecord(StageRecord, frozen=True, kw_only=True):
 
 
 class OwnCopiesRecord(StageRecord, frozen=True, kw_only=True):
-    """What an adversary, or the audit itself, saw on running an engine again on a batch.
+    """Results of running an engine again on a batch, by an adversary or by the audit itself.
 
     Attributes:
         regions: Of the copies that the adversary made with seeds of his own.
@@ -216,7 +216,7 @@ class OwnCopiesRecord(StageRecord, frozen=True, kw_only=True):
 
 
 class AttacksRecord(StageRecord, frozen=True, kw_only=True):
-    """What all attackers found on one engine."""
+    """Results of all attackers on one engine."""
 
     attacks: EngineAttacks
 

@@ -1,4 +1,4 @@
-"""Passes a result to the report writers, which are plugins, and keeps track of whose files a folder holds."""
+"""Writes reports with the writer plugins, and tracks which files of a folder belong to which audit."""
 
 from __future__ import annotations
 
@@ -23,37 +23,37 @@ from deidkit.pipeline.process_state import ProcessState
 from deidkit.result import AuditResult
 
 _STAGE = ".deidkit-report.part"
-"""Where a report is written before it is moved to its place: it is there whole or not at all."""
+"""Folder in which a report is written before it is moved to its place, so that it appears as a whole."""
 
 
 @dataclass(frozen=True)
 class Record:
-    """Which files of a folder are an audit's, so that no other file is replaced or removed."""
+    """Files of a folder that belong to an audit, so that no other file is replaced or removed."""
 
     audit: str = ""
     files: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, folder: Path) -> Record:
-        """What a folder's record says; nothing where there is none, or none that can be read."""
+        """Read a folder's record; an empty one if it is missing or unreadable."""
         try:
             return record((folder / REPORT).read_bytes(), cls)
         except (OSError, msgspec.DecodeError):
             return cls()
 
     def keep(self, folder: Path) -> None:
-        """Put the record into a folder."""
+        """Write the record into a folder."""
         _put(folder / REPORT, msgspec.json.format(msgspec.json.encode(self), indent=2) + b"\n")
 
     def existing(self, folder: Path) -> list[Path]:
-        """Those of the files that are still in the folder."""
+        """The recorded files that still exist in the folder."""
         root = folder.resolve()
         paths = [folder / name for name in self.files if "\0" not in name]
         return [path for path in paths if path.resolve().is_relative_to(root) and path.is_file()]
 
 
 def check_formats(formats: Sequence[str]) -> None:
-    """Refuse a format that cannot be written, before hours are spent.
+    """Reject a format that cannot be written, before the audit starts.
 
     Raises:
         PluginError: A format is unknown, or its writer cannot be loaded.
@@ -78,7 +78,7 @@ def check_folder(folder: Path, audit_id: str, *, overwrite: bool) -> None:
 
 
 def check_gallery(folder: Path) -> None:
-    """Refuse a folder in which the pictures of a report have no place, before hours are spent.
+    """Reject a folder in which a report's pictures cannot be stored, before the audit starts.
 
     Raises:
         UsageError: Something else is there, or a folder that cannot be written to.
@@ -92,7 +92,7 @@ def check_gallery(folder: Path) -> None:
 
 
 def write_pictures(result: AuditResult, folder: Path, thumbnails: Iterable[tuple[str, bytes]]) -> None:
-    """Put the pictures that a result names in place of whatever report is in a folder.
+    """Write the pictures of a result into a folder, in place of any previous report.
 
     Raises:
         DeidkitError: The earlier report cannot be removed, or the pictures cannot be written.
@@ -186,7 +186,7 @@ def _written(
 
 
 def _remedy(result: AuditResult) -> str:
-    """Where everything measured is, and how a report comes from there."""
+    """Advice on where the measurements are stored, and how to create a report from them."""
     return (
         "Nothing that was measured is lost, it is in the score store: write the report with "
         f"deidkit report {result.audit_id} --output FOLDER (and its --db)"
@@ -205,7 +205,7 @@ def _belongs(name: str, audit_id: str) -> bool:
 @contextmanager
 def _stage(folder: Path) -> Iterator[Path]:
     stage = folder / _STAGE
-    shutil.rmtree(stage, ignore_errors=True)  # of a process that was killed
+    shutil.rmtree(stage, ignore_errors=True)  # left by a killed process
     stage.mkdir(mode=0o700)
     try:
         yield stage
@@ -214,7 +214,7 @@ def _stage(folder: Path) -> Iterator[Path]:
 
 
 def _lay_out(result: AuditResult, stage: Path, folders: Sequence[Path]) -> list[str]:
-    """Put the audit's own pictures where the writer finds them, and nothing else."""
+    """Copy the audit's own pictures, and nothing else, to where the writer expects them."""
     laid = []
     for name in pictures(result):
         data = next((data for folder in folders if (data := _read(folder, name))), b"")
@@ -225,7 +225,7 @@ def _lay_out(result: AuditResult, stage: Path, folders: Sequence[Path]) -> list[
 
 
 def _read(folder: Path, name: str) -> bytes:
-    """A picture; nothing where there is none, or a link leads out of the folder."""
+    """Read a picture; empty if it is missing, or a link leads out of the folder."""
     try:
         path = (folder / name).resolve()
         return path.read_bytes() if path.is_relative_to(folder.resolve()) else b""

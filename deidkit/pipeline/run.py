@@ -1,4 +1,4 @@
-"""The main job: one plan in, one result out, every step kept so that an interruption costs little."""
+"""The main job: runs a plan to a result, storing every step so that an interruption costs little."""
 
 from __future__ import annotations
 
@@ -38,22 +38,22 @@ from deidkit.store import AuditRecord, finished, is_done, load_result, measured,
 from deidkit.verdict import Policy, find_policy
 
 _ALONE = RLock()
-"""Held by the audit of a process: changes by plugins could not be distinguished from changes by another audit."""
+"""Held by the running audit: side effects of plugins could not be distinguished from those of another audit."""
 
 GALLERY_SIZE = 6
-"""De-identified samples to show for each engine."""
+"""De-identified samples shown per engine."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Execution:
-    """How an audit is run; nothing here moves a number.
+    """Execution parameters of an audit, which do not affect results.
 
     Attributes:
         db: Score store, a URL or a path.
         output: Folder for the report, or None for a new one under ``deidkit-audit``.
         resume: Whether to resume an interrupted audit of the same plan.
         overwrite: Whether a report that is already in `output` may be replaced.
-        work: Folder or address in which stage results stay for later audits to use again, or None for a folder that is
+        work: Folder or address at which stage results are kept for later audits, or None for a folder that is
             removed at the end.
         cluster: ``local:N`` or the address of a Dask scheduler, whose workers make the stages; empty for none.
     """
@@ -87,7 +87,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class _Job:
-    """A plan with its plugins made and its data set inspected."""
+    """A plan with its plugins and the inspection of its data set."""
 
     plan: AuditPlan
     execution: Execution
@@ -161,7 +161,7 @@ def _run_alone(plan: AuditPlan, execution: Execution, progress: Progress) -> Out
 
 
 def is_interrupted(plan: AuditPlan, db: str) -> bool:
-    """Whether the store holds an interrupted audit of a plan, which ``resume`` would continue.
+    """Whether the store has an interrupted audit of a plan, which ``resume`` would continue.
 
     Raises:
         DeidkitError: A plugin of the plan cannot be made, or the store cannot be opened.
@@ -195,7 +195,7 @@ def _run(job: _Job, store: Store, target: _AuditFolder, run: Run) -> Outcome:
 
 
 def _plugins_of(plan: AuditPlan, progress: Progress, warnings: PluginWarnings) -> PluginSet:
-    """The plugins of a plan; the working directory stays, though one may change it when it is imported."""
+    """Create the plugins of a plan; restores the working directory, which an import may change."""
     home = working_directory()
     made = plugin_set.build(plan, progress.note)
     if Path.cwd() != home:
@@ -289,7 +289,7 @@ def _audit_record(job: _Job, store: Store, target: _AuditFolder) -> AuditRecord:
 
 
 def _is_current(result: AuditResult, job: _Job) -> bool:
-    """Whether a result is of the pictures and plugins, with their model files, that are here now."""
+    """Whether a result is based on the current pictures, plugins and model files."""
     then = [*result.hand_analysis, *(engine.component for engine in result.engines)]
     then += [*(recognizer.component for recognizer in result.recognizers), *result.quality_measures, *result.attackers]
     now = [*job.plugins.analysis_components, *(item.component for item in job.plugins.all[1:])]
@@ -317,7 +317,7 @@ def _context(job: _Job, target: _AuditFolder) -> AuditContext:
 
 
 def _measure(context: AuditContext, record: AuditRecord, run: Run, job: _Job) -> AuditResult:
-    """Measure and store the result, then write its pictures, on which no number depends."""
+    """Measure and store the result, then write its pictures, which do not affect it."""
     try:
         stages = StagePlan.of(context.plugins, context.plan.attack_runs)
         results = cluster.process_on_cluster(context, stages) if context.cluster else process(context, stages)

@@ -1,4 +1,4 @@
-"""From the templates of an audit to its scores and metrics."""
+"""Computes scores and metrics from the templates of an audit."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ NO_CURVE = Curve(x=[], y=[])
 
 
 def gathered(records: Iterable[TemplatesRecord], numbering: Numbering) -> Templates | None:
-    """All templates that one recognizer made, batch after batch; None where there is none."""
+    """Concatenate the templates of one recognizer over all batches; None if there are none."""
     found = [(record.templates, record) for record in records if record.templates is not None]
     if not found:
         return None
@@ -46,10 +46,9 @@ def gathered(records: Iterable[TemplatesRecord], numbering: Numbering) -> Templa
 
 
 def acquired_subjects(records: Iterable[TemplatesRecord], numbering: Numbering) -> NDArray[np.int32]:
-    """(n,) subject number of each copy in which the recognizer found what it needs.
+    """(n,) subject number of each copy in which the recognizer found a region.
 
-    A copy in whose place an attacker took the region of the original is a failure to acquire, and compared all the
-    same.
+    A copy for which the original's region was used instead is a failure to acquire, although it is compared.
     """
     acquired: list[int] = []
     for record in records:
@@ -61,7 +60,7 @@ def acquired_subjects(records: Iterable[TemplatesRecord], numbering: Numbering) 
 
 @dataclass(frozen=True)
 class OriginalScores:
-    """One recognizer's scores among the originals, kept for every engine that it judges."""
+    """One recognizer's scores among the originals, shared by all engines."""
 
     recognizer: Loaded[Recognizer]
     originals: Templates
@@ -85,7 +84,7 @@ def measure_originals(scores: OriginalScores, settings: IntervalSettings | None)
 
 
 def recognizer_result(scores: OriginalScores, measured: Measured) -> RecognizerResult:
-    """How good a recognizer is on originals, by what `measure_originals` measured."""
+    """Result of a recognizer on originals, from `measure_originals`."""
     genuine, impostor = scores.pairs.same_identity, scores.pairs.different_identity
     identification = scores.pairs.identification_with_source
     return RecognizerResult(
@@ -174,7 +173,7 @@ def cell(
     acquisition: Acquisition,
     measured: Measured,
 ) -> Cell:
-    """What one engine leaves to one recognizer, by what `cell_metrics` measured."""
+    """Result of one recognizer on one engine's copies, from `cell_metrics`."""
     sets: Mapping[str, ScoreSet | None] = {**original_sets(of_originals), **copy_sets(scores)}
     has_scores = scores.deidentified is not None
     curves = cell_curves(scores)

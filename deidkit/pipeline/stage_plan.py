@@ -1,4 +1,4 @@
-"""Which stages an audit has."""
+"""The stages of an audit."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class EngineStages:
         number: Of the engine in the audit, from 1.
         templates: Recognizer's label -> templates of the copies.
         examinations: Changes, quality and usability.
-        regions: What attackers work on; None where no attack is made.
-        own_copies: What an adversary makes himself; None where none wants to, or the engine cannot be called.
+        regions: Input of attackers; None without attacks.
+        own_copies: Copies made by an adversary; None if none are needed, or the engine cannot be called.
     """
 
     number: int

@@ -1,4 +1,4 @@
-"""Stages: each result is made once, kept under the hash of what it depends on, and read once."""
+"""Stages: each result is computed once, stored under the hash of its dependencies, and read once."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ R = TypeVar("R", bound=StageRecord)
 
 
 class Stage(ABC, Generic[R]):
-    """One kind of result, made batch by batch."""
+    """One kind of result, computed batch by batch."""
 
     record: type[R]
 
     @abstractmethod
     def key(self, work: BatchWork) -> str:
-        """Hash of everything that the result depends on."""
+        """Hash of all dependencies of the result."""
 
     @abstractmethod
     def make(self, work: BatchWork) -> R:
-        """Make the result."""
+        """Compute the result."""
 
 
 class StageResults:
@@ -37,18 +37,18 @@ class StageResults:
         self._keys: dict[Stage[StageRecord], dict[int, str]] = defaultdict(dict)
 
     def ensure(self, stage: Stage[R], work: BatchWork) -> None:
-        """Make the result of a batch unless it is there."""
+        """Compute the result of a batch unless it is stored."""
         key = stage.key(work)
         if not self._context.workspace.has(key):
             self._context.workspace.save(key, stage.make(work))
         self._keys[stage][work.position] = key  # type: ignore[index]
 
     def made_elsewhere(self, stage: Stage[R], work: BatchWork, key: str) -> None:
-        """Note that another process has made the result of a batch, under a key."""
+        """Register the key of a batch's result from another process."""
         self._keys[stage][work.position] = key  # type: ignore[index]
 
     def of(self, stage: Stage[R]) -> Iterator[R]:
-        """The results of every batch, in order; each is read from the workspace once, and made again if damaged."""
+        """Yield the results of all batches, in order; each is read once, and computed again if damaged."""
         for work in self.batches:
             key = self._keys[stage][work.position]  # type: ignore[index]
             record = self._context.workspace.load(key, stage.record)

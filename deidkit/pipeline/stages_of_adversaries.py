@@ -1,4 +1,4 @@
-"""The stage in which an engine is run again: by an adversary on his gallery, and by the audit to see if it repeats."""
+"""Stage that runs an engine again: for an adversary's gallery, and to test whether the engine is deterministic."""
 
 from __future__ import annotations
 
@@ -20,29 +20,29 @@ from deidkit.plugins import Loaded
 from deidkit.protocols import Engine, Failure, Handedness, Image
 
 OWN_SEED = 1_000_003
-"""First seed of an adversary: far from those that an audit uses."""
+"""First seed of an adversary, distinct from those of an audit."""
 
 REPEATED = 2
-"""Pictures of a batch whose first copy is asked for again."""
+"""Pictures per batch whose first copy is requested again."""
 
 WITH_DECOY = 8
-"""Batches, from the first, in which an engine is given a decoy, and in which one whose copies follow from the original
-alone is asked again: one that recognises an audit's pictures does so in any batch."""
+"""Number of initial batches in which an engine gets a decoy, and in which an engine whose copies depend on the original
+only is called again: an engine that recognises an audit's pictures does so in any batch."""
 
 _OTHER: dict[Handedness, Handedness] = {"left": "right", "right": "left"}
 
 
 @dataclass(frozen=True, eq=False)
 class OwnCopies(Stage[OwnCopiesRecord]):
-    """Copies that an adversary makes of the originals, whose gallery they are.
+    """Copies of the originals made by an adversary, as their gallery.
 
-    Where copies follow from the original alone, his are the released ones. What an engine is called for stands in
-    another order than the audit's own calls, with pictures that it has seen before among it, and decoys: an engine that
-    recognises an audit by any of these shows then what it does elsewhere.
+    If copies depend on the original only, these are the released ones. The engine gets the pictures in another order
+    than in the audit's own calls, mixed with repeated pictures and decoys, so that an engine that recognises an audit
+    by any of these reveals its usual behaviour.
 
     Attributes:
         engine: The engine; it can be called.
-        runs: How often he runs it on each picture.
+        runs: Number of runs on each picture.
     """
 
     engine: Loaded[Engine]
@@ -78,7 +78,7 @@ class OwnCopies(Stage[OwnCopiesRecord]):
                     image = analysis.image(copy.original.sample, upright)
                     other.append((copy, picture))
                     shown.append(Shown(copy.number, OWN_SEED + run, copy.original, image, None))
-        # A weak engine's next copy may show a little more than its first: only one that showed no detail counts.
+        # The next copy of a weak engine may show slightly more than its first: only first copies without detail count.
         more = {
             copy.number
             for copy, picture in [*changed, *other]
@@ -98,14 +98,14 @@ class OwnCopies(Stage[OwnCopiesRecord]):
 
 
 class _Calls:
-    """Runs an engine on originals, and counts."""
+    """Runs an engine on originals and counts the calls."""
 
     def __init__(self, work: BatchWork, engine: Loaded[Engine], warnings: PluginWarnings) -> None:
         self._work, self._engine, self._warnings = work, engine, warnings
         self.count = 0
 
     def run(self, copies: Sequence[Copy], seed: int) -> Iterator[tuple[Copy, Image]]:
-        """The engine's pictures of the originals of these copies, without those at which it fails."""
+        """Yield the engine's outputs for the originals of these copies, without failures."""
         context = self._work.context
         originals: list[AnalyzedImage] = [copy.original for copy in copies]
         call = EngineCall(self._engine, [seed], self._warnings, context.process_state)
@@ -123,7 +123,7 @@ def _early(work: BatchWork) -> bool:
 
 
 def _mirrored(copy: Copy, analysis: HandAnalysis) -> Copy:
-    """A decoy: the original mirrored, another hand, which no list of an audit's pictures holds."""
+    """A decoy: the mirrored original, which is a new hand that is on no list of an audit's pictures."""
     sample = copy.original.sample
     side = None if sample.hand is None else _OTHER[sample.hand]
     pixels = np.ascontiguousarray(copy.original.pixels[:, ::-1])

@@ -1,4 +1,4 @@
-"""Stages that work on the copies of one engine: templates, examination, quality measures, small pictures."""
+"""Stages on the copies of one engine: templates, examination, quality measures, thumbnails."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Copies(Stage[CopiesRecord]):
 
 @dataclass(frozen=True, eq=False)
 class _OfCopies(Stage[_R]):
-    """A stage whose results depend on the copies' pixels and the originals'."""
+    """A stage that depends on the pixels of copies and originals."""
 
     engine: Loaded[Engine]
 
@@ -90,7 +90,7 @@ class CopyTemplates(_OfCopies[TemplatesRecord]):
                 [copy.image for copy in copies], [copy.rois for copy in copies]
             )
         failures = extracted.failures
-        if self.recognizer.plugin.input == "roi":  # such a failure counts though the attacker got the picture anyway
+        if self.recognizer.plugin.input == "roi":  # a failure to acquire, even if the original's region is used
             failures = {row: copy.not_found for row, copy in enumerate(copies) if copy.not_found} | failures
         warnings.raised_at([copy.image for copy in copies], plugins.analysis_components)
         return TemplatesRecord(
@@ -179,7 +179,7 @@ class Thumbnails(_OfCopies[ThumbnailsRecord]):
         return self._key("thumbnails", work, self.engine.component, numbers, work.context.plan.include_originals)
 
     def make(self, work: BatchWork) -> ThumbnailsRecord:
-        """Never an original, nor what an engine passed through, unless the user asked for originals."""
+        """Create thumbnails; never of originals or unchanged pictures, unless the user asked for originals."""
         with_originals = work.context.plan.include_originals
         shown: dict[int, Thumbnail] = {}
         numbers = work.context.gallery.intersection(work.batch.numbers)
@@ -194,7 +194,7 @@ class Thumbnails(_OfCopies[ThumbnailsRecord]):
 
 
 def _examined(copies: Sequence[Copy], plugins: PluginSet, small_pictures: SmallPictures) -> Iterator[CopyExamination]:
-    """What is found about the copies of one original."""
+    """Yield findings about the copies of one original."""
     original = copies[0].original
     palm = palm_or_none(original)
     reference = Reference(original.pixels, palm)
@@ -227,7 +227,7 @@ def _examined(copies: Sequence[Copy], plugins: PluginSet, small_pictures: SmallP
 
 
 def _palm_in_region(original: AnalyzedImage, palm: Mask, plugins: PluginSet) -> Mask | None:
-    """(128, 128) bool: the palm in the region of interest of the first hand; None where that cannot be cut out."""
+    """(128, 128) bool: palm mask in the first hand's region of interest; None if the region cannot be cut out."""
     analysis = plugins.analysis
     shown = analysis.image(original.sample, np.repeat(palm[:, :, None] * np.uint8(255), 3, axis=2))
     region = _value_or_none(lambda: analysis.roi_placed_as(shown, original))
@@ -239,14 +239,14 @@ def _shorter_side(corners: NDArray[np.float32]) -> float:
 
 
 def _separate_palms(original: AnalyzedImage) -> Sequence[Mask]:
-    """The palm of each hand, where there are several."""
+    """Palm mask of each hand, if there are several."""
     if original.sample.kind == "roi" or len(original.hands) < 2:
         return ()
     return _value_or_none(original.palm_masks) or ()
 
 
 def _unchanged_share(copy: Copy, plugins: PluginSet) -> float | None:
-    """Largest share of a region that the engine left as it was, over the hands."""
+    """Largest share of unchanged pixels of a region, over the hands."""
     original, output = copy.original, copy.image.pixels
     if original.sample.kind == "roi":
         return _value_or_none(lambda: unchanged_share(plugins.analysis.corners(original), original.pixels, output))
@@ -258,7 +258,7 @@ def _unchanged_share(copy: Copy, plugins: PluginSet) -> float | None:
 
 
 def _hand_reading(image: AnalyzedImage, plugins: PluginSet) -> HandReading:
-    """What the hand analysis says about a picture; None for each task that fails."""
+    """Results of the hand analysis of a picture; None for each task that fails."""
     if not image.hands:
         return HandReading(box=None, keypoints=None, keypoints_3d=None, roi=None, mask=None)
     hand = image.hands[0]

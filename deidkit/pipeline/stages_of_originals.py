@@ -1,4 +1,4 @@
-"""Stages that work on the originals: the pictures themselves, and the templates of each recognizer."""
+"""Stages on the originals: the pictures themselves, and the templates of each recognizer."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from deidkit.plugins import Loaded
 from deidkit.protocols import ROI_SIZE, Engine, Failure, GreyImage, Image, Mask
 
 RIM_SIGMA = 8.0
-"""Standard deviation in pixels with which the palm is continued beyond its outline."""
+"""Standard deviation, in pixels, of the smooth continuation of the palm beyond its outline."""
 
 CONTEXT_SIDE = 128
 """Side of the square to which pictures with the palm masked out are reduced."""
@@ -73,13 +73,13 @@ class CopyRegions(Stage[RegionsRecord]):
 
 @dataclass(frozen=True)
 class Shown:
-    """A picture as an attacker sees it.
+    """A picture as seen by an attacker.
 
     Attributes:
         number: Of its original.
         seed: Of the copy; 0 for an original.
-        original: Whose hand places the region.
-        found: The region found in the picture itself; None where that is not to be kept.
+        original: Picture whose hand places the region.
+        found: The region found in the picture itself; None if it is not kept.
     """
 
     number: int
@@ -90,7 +90,7 @@ class Shown:
 
 
 def regions_record(shown: Sequence[Shown], analysis: HandAnalysis, *, in_colours: bool = False) -> RegionsRecord:
-    """Regions and contexts of pictures, and regions in colours where they are asked for and there are any.
+    """Regions and contexts of pictures, and colour regions if requested and available.
 
     Pictures without a region are left out.
     """
@@ -122,7 +122,7 @@ def regions_record(shown: Sequence[Shown], analysis: HandAnalysis, *, in_colours
 
 
 def _inside(original: AnalyzedImage, palm: Mask | None, analysis: HandAnalysis) -> NDArray[np.float32] | None:
-    """(128, 128) 1 where a region shows the palm, else 0; None where all of it does."""
+    """(128, 128) float32: 1 where a region shows the palm, else 0; None if it shows nothing else."""
     if palm is None or original.sample.kind == "roi":
         return None
     shown = analysis.image(original.sample, np.repeat(palm[:, :, None] * np.uint8(255), 3, axis=2))
@@ -134,9 +134,9 @@ def _inside(original: AnalyzedImage, palm: Mask | None, analysis: HandAnalysis) 
 
 
 def _palm_alone(region: GreyImage, inside: NDArray[np.float32] | None) -> GreyImage:
-    """A region whose rim, which no anonymizer of palms treats, is a smooth continuation of the palm.
+    """Replace a region's rim, which no palm anonymizer treats, by a smooth continuation of the palm.
 
-    The bases of the fingers stand in it, which identify people whose palm was filled with one colour: that is context.
+    The rim contains the finger bases, which identify people whose palm was filled with one colour: that is context.
     """
     if inside is None:
         return region
@@ -152,6 +152,6 @@ def _stacked(arrays: Sequence[NDArray[np.uint8]], shape: tuple[int, ...]) -> NDA
 
 
 def _context(pixels: Image, palm: Mask | None) -> Image:
-    """A picture with the palm of the original filled with grey, reduced to a square."""
+    """Fill the original's palm with grey and reduce the picture to a square."""
     shown = pixels if palm is None else np.where(palm[:, :, None], np.uint8(128), pixels)
     return np.asarray(cv2.resize(shown, (CONTEXT_SIDE, CONTEXT_SIDE), interpolation=cv2.INTER_AREA), np.uint8)

@@ -1,4 +1,4 @@
-"""Storage of stage results: a folder, or what fsspec reaches by an address such as ``s3://bucket/folder``."""
+"""Storage of stage results: a folder, or an fsspec address such as ``s3://bucket/folder``."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 _Value = TypeVar("_Value")
 
 DRIVERS = {"s3": "s3fs>=2024.6", "gs": "gcsfs>=2024.6", "abfs": "adlfs>=2024.4", "az": "adlfs>=2024.4"}
-"""Protocol -> what fsspec needs for it besides itself."""
+"""Protocol -> additional package that fsspec needs."""
 
 
 class Storage(Protocol):
-    """Files of bytes by name; a file appears whole or not at all.
+    """Named binary files, written atomically.
 
     Attributes:
-        where: As the user would name it.
+        where: Location as shown to the user.
     """
 
     where: str
 
     def has(self, name: str) -> bool:
-        """Whether there is a file."""
+        """Whether a file exists."""
         ...
 
     def read(self, name: str) -> bytes | None:
-        """What a file holds; None where there is none, b"" where it cannot be read."""
+        """Content of a file; None if it does not exist, b"" if it cannot be read."""
         ...
 
     def write(self, name: str, *parts: bytes) -> None:
-        """Write a file, or replace it. Raises DeidkitError where it cannot be written."""
+        """Write or replace a file. Raises DeidkitError if it cannot be written."""
         ...
 
     def remove(self, name: str) -> None:
@@ -47,7 +47,7 @@ class Storage(Protocol):
 
 
 def is_address(place: object) -> bool:
-    """Whether a place is an address for fsspec, and not the path of a folder."""
+    """Whether a place is an fsspec address rather than a path."""
     return isinstance(place, str) and _ADDRESS.match(place) is not None
 
 
@@ -91,7 +91,7 @@ class Folder:
         """See `Storage`."""
         path = self._folder / name
         try:
-            with replacing(path) as partial:  # several machines may write the same at the same time
+            with replacing(path) as partial:  # several machines may write the same file concurrently
                 partial.touch(mode=0o600)
                 with partial.open("wb") as file:
                     file.writelines(parts)
@@ -162,7 +162,7 @@ class Remote:
             return request()
         except FileNotFoundError:
             raise
-        except Exception as error:  # each kind of storage has errors of its own
+        except Exception as error:  # each backend has its own exceptions
             cause = " ".join(str(error).split()) or type(error).__name__
             raise _storage_error(self.where, cause) from error
 

@@ -1,4 +1,4 @@
-"""Summarizes the records of the stages for the result."""
+"""Summarizes the stage records for the result."""
 
 from __future__ import annotations
 
@@ -60,9 +60,9 @@ from deidkit.store import FailureRow
 
 
 class FailureLog:
-    """Every picture that gave no result at some stage.
+    """All pictures without a result at some stage.
 
-    A hand that is not found fails for all recognizers alike and is listed once.
+    An undetected hand fails for all recognizers and is listed once.
     """
 
     def __init__(self) -> None:
@@ -82,7 +82,7 @@ class FailureLog:
         return list(self._rows.values())
 
     def counts(self) -> list[FailureCount]:
-        """Failures by stage, whose picture, and reason."""
+        """Number of failures by stage, kind of picture and reason."""
         counted = Counter(
             (row.failure.stage, row.engine.label if row.engine else "original", row.failure.reason) for row in self.rows
         )
@@ -93,7 +93,7 @@ class FailureLog:
 
 
 def nothing_acquired(component: Component, records: Sequence[TemplatesRecord]) -> str:
-    """Why a recognizer got no template of any original."""
+    """Reason why a recognizer got no template of any original."""
     reasons = Counter(f"{failed.stage}: {failed.reason}" for record in records for failed in record.failures)
     listed = "; ".join(f"{reason} ({count})" for reason, count in reasons.most_common(3))
     hint = CUT_OUT if any("no hand" in reason for reason in reasons) else ""
@@ -105,10 +105,10 @@ def nothing_acquired(component: Component, records: Sequence[TemplatesRecord]) -
 
 @dataclass(frozen=True)
 class OriginalsSummary:
-    """The originals as pictures.
+    """Summary of the originals.
 
     Attributes:
-        pictures: Each original that can be read, as leaks are searched for in copies.
+        pictures: Every readable original, in the form needed for leak detection.
     """
 
     dataset: DatasetSummary
@@ -116,7 +116,7 @@ class OriginalsSummary:
 
 
 def originals(context: AuditContext, stages: StagePlan, results: StageResults) -> OriginalsSummary:
-    """What was audited, with what turned out to be unreadable on the way."""
+    """Summarize the originals, including those that were unreadable."""
     records, fingerprints = _without_fingerprints(results.of(stages.originals), len(context.inspection.samples))
     unreadable = Counter(failed.reason for record in records for failed in record.unreadable)
     inspection = context.inspection
@@ -152,7 +152,7 @@ _Record = TypeVar("_Record", OriginalsRecord, ExaminationRecord)
 
 
 def _without_fingerprints(records: Iterable[_Record], most: int) -> tuple[list[_Record], NDArray[np.uint8]]:
-    """Move the fingerprints of records into one array, so that they are in memory once.
+    """Move the fingerprints of records into one array, to hold them in memory only once.
 
     Returns:
         The records, and (n, `LENGTH`) uint8.
@@ -169,7 +169,7 @@ def _without_fingerprints(records: Iterable[_Record], most: int) -> tuple[list[_
 
 
 def _hand_notes(records: Sequence[OriginalsRecord]) -> list[str]:
-    """What a reader must know about the hands that the originals show."""
+    """Caveats about the hands in the originals."""
     counts = Counter(count for record in records for count in record.hands)
     several = sum(pictures for hands, pictures in counts.items() if hands > 1)
     backs = sum(record.backs for record in records)
@@ -186,11 +186,11 @@ def _hand_notes(records: Sequence[OriginalsRecord]) -> list[str]:
 
 @dataclass(frozen=True)
 class EngineSummary:
-    """What one engine did to the pictures, and those to show.
+    """Summary of one engine, with the pictures to show.
 
     Attributes:
         thumbnails: Name, relative to the report's folder, and content of each picture.
-        contributions: ``quality`` and ``usability`` -> what each person contributes to each of their numbers.
+        contributions: ``quality`` and ``usability`` -> contribution of each person to each metric.
     """
 
     result: EngineResult
@@ -199,7 +199,7 @@ class EngineSummary:
 
 
 class EngineSummaries:
-    """Summarizes engines one after the other."""
+    """Summarizes engines one after another."""
 
     def __init__(self, context: AuditContext, results: StageResults, originals: Pictures, failures: FailureLog) -> None:
         self._context, self._results = context, results
@@ -209,7 +209,7 @@ class EngineSummaries:
         self._subjects = self._numbering.subjects
 
     def of(self, stages: EngineStages) -> EngineSummary:
-        """What one engine did."""
+        """Summarize one engine."""
         engine, component = stages.engine
         made = list(self._results.of(stages.copies))
         for record in made:
@@ -251,7 +251,7 @@ class EngineSummaries:
         return EngineSummary(result, list(self._files(stages, thumbnails)), self._contributions(copies))
 
     def _not_examined(self, stages: EngineStages) -> list[CoverageFinding]:
-        """Copies that were delivered and not asked for, as a folder can hold them."""
+        """Delivered copies that were not requested, as a folder can contain."""
         engine, component = stages.engine
         if not (engine.finished and engine.diverse):
             return []
@@ -300,7 +300,7 @@ class EngineSummaries:
         fingerprints: NDArray[np.uint8],
         encodings: Mapping[tuple[int, int], str],
     ) -> list[CoverageFinding]:
-        """What the copies show of the originals."""
+        """Leaks of originals in the copies."""
         if not copies:
             return []
         numbers = np.asarray([copy.number for copy in copies], np.int64)
@@ -322,7 +322,7 @@ class EngineSummaries:
         return [*found, UNTREATED_HAND.found(untreated)] if untreated else found
 
     def _encoding_of(self, number: int) -> str:
-        """How an original's file is written; empty where it has none or cannot be read any more."""
+        """Encoding of an original's file; empty if there is none or it cannot be read any more."""
         path = self._context.inspection.samples[number].path
         try:
             return file_encoding(file_bytes(path)) if path is not None else ""
@@ -330,7 +330,7 @@ class EngineSummaries:
             return ""
 
     def _repetitions(self, stages: EngineStages) -> list[CoverageFinding]:
-        """What was seen when the engine was given pictures again."""
+        """Findings from calling the engine again."""
         made = list(self._results.of(stages.own_copies)) if stages.own_copies else []
         changed, shown = sum(record.changed for record in made), sum(len(record.shown) for record in made)
         kind = NOT_REPEATABLE if stages.engine.plugin.deterministic else CHANGING
@@ -339,7 +339,7 @@ class EngineSummaries:
         return [finding.found(count, f"of {of} tried") for finding, count, of in counts if count]
 
     def _thumbnails(self, stages: EngineStages, copies: Sequence[CopyExamination]) -> list[Thumbnail]:
-        """A copy that is another sample's original is shown only where originals are."""
+        """Thumbnails to show; copies that are another sample's original only if originals are shown."""
         originals = set(self._originals.hashes)
         hidden = {copy.number for copy in copies if copy.sha256 in originals}
         if self._context.plan.include_originals:
@@ -359,12 +359,12 @@ class EngineSummaries:
 
 
 def _encodings(made: Sequence[CopiesRecord]) -> dict[tuple[int, int], str]:
-    """How the file of each copy was written, by sample number and seed."""
+    """Encoding of each copy's file, by sample number and seed."""
     return {(entry.number, entry.seed): entry.encoding for record in made for entry in record.copies}
 
 
 def _file_findings(made: Sequence[CopiesRecord]) -> list[CoverageFinding]:
-    """What the files of copies hold besides their pixels."""
+    """Contents of the copies' files besides pixels."""
     entries = [entry for record in made for entry in record.copies]
     carried = Counter(kind for entry in entries for kind in entry.carried)
     found = [METADATA.found(count, kind) for kind, count in sorted(carried.items())]

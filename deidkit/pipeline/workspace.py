@@ -1,4 +1,4 @@
-"""Stage results of an audit, so that an interruption loses at most the pictures in hand and nothing is made twice.
+"""Storage of an audit's stage results, so that an interruption loses little and nothing is computed twice.
 
 The files hold templates and pictures, which are biometric data: only the owner can read the folder, and it is removed
 when the audit is done unless the user asks to keep it.
@@ -27,12 +27,12 @@ _CHECKSUM_SIZE = 16
 
 
 def key_of(*parts: object) -> str:
-    """SHA-256 of what a result depends on, deidkit's own code included."""
+    """SHA-256 of a result's dependencies, deidkit's own code included."""
     return hashlib.sha256(msgspec.json.encode([code_digest(), *parts], order="sorted")).hexdigest()
 
 
 def workspace_of(folder: Path, audit_id: str) -> Path:
-    """Where the results of an audit are kept in its output folder, unless the user names another place."""
+    """Default location of an audit's stage results in its output folder."""
     return folder / f"work-{audit_id}"
 
 
@@ -52,12 +52,12 @@ def remove_results(folder: Path, advance: Callable[[], None] = lambda: None) -> 
             for file in folder.glob(pattern):
                 file.unlink(missing_ok=True)
                 advance()
-    with suppress(OSError):  # what is not ours stays
+    with suppress(OSError):  # keep a folder with other content
         folder.rmdir()
 
 
 class Workspace:
-    """Stage results, each a typed record under the hash of what it depends on.
+    """Stage results: typed records under the hash of their dependencies.
 
     A record is a `msgspec.Struct`, a dataclass or a dictionary, whose arrays are read-only when it is loaded.
 
@@ -90,7 +90,7 @@ class Workspace:
         return None
 
     def save(self, key: str, record: object) -> None:
-        """Keep a result; it appears whole or not at all.
+        """Store a result atomically.
 
         Raises:
             DeidkitError: The disk is full or the place cannot be written to.
@@ -99,7 +99,7 @@ class Workspace:
         self._storage.write(_name(key), _MAGIC + _checksum(content), content)
 
     def discard(self, keys: Iterable[str]) -> None:
-        """Remove these results: what no later audit can use is not kept for one."""
+        """Remove results that no later audit can use."""
         for key in keys:
             self._storage.remove(_name(key))
 

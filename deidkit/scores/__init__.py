@@ -1,6 +1,6 @@
-"""Comparison scores: exact where they fit in memory, a histogram of stated resolution where they do not.
+"""Comparison scores: exact if they fit in memory, otherwise a histogram of known resolution.
 
-All metrics work on a `Distribution`, so it does not matter which of the two a set of scores is kept as.
+All metrics work on a `Distribution`, independent of the representation of a set of scores.
 """
 
 from deidkit.scores.distribution import Distribution

@@ -1,4 +1,4 @@
-"""Weighted distributions of distances, sorted only as far as a metric needs; every score metric rests on them."""
+"""Weighted distributions of distances, sorted only as far as needed; the basis of all score metrics."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from deidkit.scores.ordering import Ascending, Order, order
 
 _BLOCK = 65_536
-"""Scores summed at once: sums over blocks are exact to rounding of the last, whatever the number of scores."""
+"""Scores per partial sum: sums over blocks have the rounding error of the last one, for any number of scores."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,10 +21,10 @@ class Distribution:
     """Distances with their weights.
 
     Attributes:
-        order: The distances, ascending; equal ones may stand apart.
-        counted: (k,) float64 weight of each in that order, more than 0; None where each counts once.
-        total: Sum of the weights; the number of comparisons where nothing is resampled.
-        known: Mean and standard deviation, where they are known better than from these.
+        order: The distances, ascending, with repetitions.
+        counted: (k,) float64 positive weight of each, in that order; None if each counts once.
+        total: Sum of the weights; the number of comparisons without resampling.
+        known: Mean and standard deviation, if known more accurately than from these values.
     """
 
     order: Order
@@ -53,7 +53,7 @@ class Distribution:
         Args:
             values: (k,) ascending.
             weights: (k,) 0 or more; scores without weight are left out.
-            moments: Mean and standard deviation, where they are known better than from these.
+            moments: Mean and standard deviation, if known more accurately than from these values.
         """
         there = weights > 0
         if not there.all():
@@ -74,7 +74,7 @@ class Distribution:
     def _moments(self) -> tuple[float, float]:
         if self.known is not None or self.total == 0.0:
             return self.known or (math.nan, math.nan)
-        if self.smallest == self.largest:  # rounding would give a constant a deviation
+        if self.smallest == self.largest:  # rounding would give a constant a nonzero deviation
             return self.smallest, 0.0
         values, weights = self.order.stored, self.counted
         blocks = [slice(start, start + _BLOCK) for start in range(0, len(values), _BLOCK)]
@@ -110,7 +110,7 @@ class Distribution:
         return self.order.ends[1]
 
     def different(self) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-        """(d,) and (d,): the different distances, ascending, and how often each occurs where weights are counts."""
+        """(d,) and (d,): the distinct distances, ascending, and the multiplicity of each if weights are counts."""
         values = self.values
         if not len(values):
             return values, np.empty(0, np.int64)
@@ -120,15 +120,15 @@ class Distribution:
         return values[starts], np.add.reduceat(self.counted, starts).astype(np.int64)
 
     def below(self, thresholds: NDArray[np.float64]) -> NDArray[np.float64]:
-        """(t,) weight of what lies below each threshold."""
+        """(t,) weight below each threshold."""
         return self._weight(self.order.places(thresholds, "left"))
 
     def at_most(self, thresholds: NDArray[np.float64]) -> NDArray[np.float64]:
-        """(t,) weight of what lies at or below each threshold."""
+        """(t,) weight at or below each threshold."""
         return self._weight(self.order.places(thresholds, "right"))
 
     def share_at_most(self, threshold: float) -> float:
-        """Share of what lies at or below one threshold, in 0..1."""
+        """Share at or below one threshold, in 0..1."""
         place = self.order.place(threshold, "right")
         return float(place if self._cumulative is None else self._cumulative[place]) / self.total
 
@@ -138,7 +138,7 @@ class Distribution:
         return self._weight(below), self._weight(at_most)
 
     def counts(self, edges: NDArray[np.float64]) -> NDArray[np.float64]:
-        """(b,) weight between each two of (b + 1,) ascending edges; what equals an edge counts above, the last below.
+        """(b,) weight of each bin given by (b + 1,) ascending edges; values on an edge count in the bin above it.
 
         As `numpy.histogram` counts.
         """
@@ -146,7 +146,7 @@ class Distribution:
         return np.diff(np.append(below[:-1], at_most[-1:]))
 
     def first(self, holds: Callable[[float], bool]) -> float | None:
-        """The smallest distance for which something holds that holds for all larger ones, too; None if for none."""
+        """Smallest distance at which a monotone predicate holds; None if there is none."""
         return self.order.first(holds)
 
     def last_below(self, threshold: float) -> float | None:
@@ -155,7 +155,7 @@ class Distribution:
         return float(self.order.between(place - 1, place)[0]) if place else None
 
     def between(self, low: float, high: float) -> NDArray[np.float64]:
-        """(d,) the different distances from `low` on and below `high`, ascending."""
+        """(d,) the distinct distances from `low` (inclusive) to `high` (exclusive), ascending."""
         start, stop = self.order.places(np.array([low, high]), "left")
         return np.unique(self.order.between(int(start), int(stop)))
 

@@ -1,7 +1,7 @@
 """Numbers that are sorted only as far as needed.
 
-To find one threshold among 31 million scores, one pass to count them in buckets and the sorting of one bucket are
-enough: a tenth of the time and of the memory of a sort.
+One threshold among 31 million scores needs one pass to count them in buckets, and the sorting of one bucket: a tenth of
+the time and memory of a full sort.
 """
 
 from __future__ import annotations
@@ -17,29 +17,29 @@ from numpy.typing import NDArray
 Side = Literal["left", "right"]
 
 MANY = 2**21
-"""Numbers from which on buckets are faster than a sort, the import of compiled loops included."""
+"""Count above which buckets are faster than a sort, including the import of compiled kernels."""
 
 BUCKETS = 2**14
-"""A bucket of tens of millions of numbers fits into a processor's second-level cache."""
+"""Number of buckets: one of tens of millions of numbers fits into a processor's second-level cache."""
 
 _FEW = 64
-"""Places asked for at once, from which on everything is sorted."""
+"""Simultaneous queries above which everything is sorted."""
 
 _KEPT = 64
-"""Sorted buckets that are kept."""
+"""Number of cached sorted buckets."""
 
 _LARGEST, _SMALLEST = 2.0**100, 2.0**-900
-"""Bounds of numbers that are put into buckets: what is divided by the width of one must not become 0."""
+"""Bounds of bucketed numbers: quotients with a bucket's width must not underflow."""
 
 _GUIDE = 2**22
-"""Most buckets that thresholds are looked up through."""
+"""Largest number of buckets for the lookup of thresholds."""
 
 
 class Order(Protocol):
-    """Numbers, thought of as ascending."""
+    """Numbers, accessed as if in ascending order."""
 
     def __len__(self) -> int:
-        """How many they are."""
+        """Count of the numbers."""
         ...
 
     @property
@@ -49,25 +49,25 @@ class Order(Protocol):
 
     @property
     def stored(self) -> NDArray[np.floating]:
-        """All of them as they stand, float64 or float32."""
+        """All numbers in storage order, float64 or float32."""
         ...
 
     def place(self, threshold: float, side: Side) -> int:
-        """How many numbers lie below one threshold (`left`), or at or below it (`right`)."""
+        """Count of the numbers below a threshold (`left`), or at or below it (`right`)."""
         ...
 
     def places(self, thresholds: NDArray[np.float64], side: Side) -> NDArray[np.int64]:
-        """How many numbers lie below each threshold (`left`), or at or below it (`right`)."""
+        """Counts of the numbers below each threshold (`left`), or at or below it (`right`)."""
         ...
 
     def ranks(self, thresholds: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """How many numbers lie below each of many ascending thresholds, and how many at or below it."""
+        """Counts of the numbers below each of many ascending thresholds, and at or below it."""
         ...
 
     def first(self, holds: Callable[[float], bool]) -> float | None:
-        """The smallest number for which something holds that holds for all larger ones, too; None if for none.
+        """Smallest number at which a monotone predicate holds; None if there is none.
 
-        It is also asked about numbers that do not occur.
+        The predicate is also evaluated at values that do not occur.
         """
         ...
 
@@ -81,7 +81,7 @@ class Order(Protocol):
 
 
 def order(values: NDArray[np.floating]) -> Order:
-    """Put numbers in order, now where they are few, when asked where they are many.
+    """Order numbers: few are sorted immediately, many on demand.
 
     Args:
         values: (n,) float64 or float32, finite, in any order.
@@ -146,9 +146,9 @@ class Ascending:
 
 
 def _width(low: float, high: float, kind: np.dtype[Any]) -> float:
-    """A power of two of which `BUCKETS` or a few less reach from one number to the other.
+    """Bucket width: a power of two such that at most `BUCKETS` cover the range.
 
-    Times its inverse, every number is exact, and so is every edge of a bucket. It is no finer than the last bit of the
+    Divided by it, every number and every edge of a bucket is exact. It is not finer than the last bit of the
     larger number.
     """
     _, spread = math.frexp(high / 2 - low / 2)
@@ -159,9 +159,9 @@ def _width(low: float, high: float, kind: np.dtype[Any]) -> float:
 
 
 class Bucketed:
-    """Numbers counted in buckets; a bucket is sorted when it is looked into.
+    """Numbers counted in buckets; a bucket is sorted on first access.
 
-    Where nearly all lie in one bucket, because others are far away, this is a sort.
+    If nearly all are in one bucket, because of outliers, this is a full sort.
 
     Args:
         values: (n,) float64 or float32, in any order.
@@ -216,7 +216,7 @@ class Bucketed:
         return self._sorted.places(thresholds, side)
 
     def ranks(self, thresholds: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """See `Order.ranks`; one pass over the numbers as they stand, whatever the number of thresholds."""
+        """See `Order.ranks`; one pass over the numbers, for any number of thresholds."""
         from deidkit.scores.ordering_kernels import ranks_among
 
         few, where = np.unique(thresholds, return_inverse=True)
@@ -236,7 +236,7 @@ class Bucketed:
             return self._sorted.first(holds)
         place = bisect_left(self._filled, True, key=lambda bucket: holds(float(self._top(int(bucket)))))
         found = (Ascending(self._bucket(int(bucket))).first(holds) for bucket in self._filled[place : place + 2])
-        return next((number for number in found if number is not None), None)  # it may begin behind a bucket's last
+        return next((number for number in found if number is not None), None)  # it may be in the next bucket
 
     def between(self, start: int, stop: int) -> NDArray[np.float64]:
         """See `Order.between`."""
@@ -267,12 +267,12 @@ class Bucketed:
         return int(self._ends[bucket - 1]) if bucket else 0
 
     def _bottom(self, bucket: int) -> np.floating:
-        """The smallest number, whether it occurs or not, that belongs into a bucket."""
+        """Smallest representable number of a bucket."""
         bottom: np.floating = self._values.dtype.type((self._first + bucket) * self._width)
         return bottom
 
     def _top(self, bucket: int) -> np.floating:
-        """The largest number of the kind of these, whether it occurs or not, that belongs into a bucket."""
+        """Largest representable number of a bucket, in the dtype of the numbers."""
         bottom = self._bottom(bucket + 1)
         top: np.floating = np.nextafter(bottom, type(bottom)(-np.inf))
         return top

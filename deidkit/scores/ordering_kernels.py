@@ -1,4 +1,4 @@
-"""Compiled loops that put many numbers into buckets."""
+"""Compiled kernels that distribute many numbers into buckets."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from deidkit.compiling import compiled
 
 _AT_ONCE = 2_048
-"""Values whose buckets are found at once: this becomes vector instructions, adding to the buckets does not."""
+"""Values whose buckets are computed per pass: this is vectorized, incrementing the counts is not."""
 
 _LOOKED_AT = 64
-"""Values that are passed over at once where none of them is wanted."""
+"""Values that are skipped at once if none is in the range."""
 
 
 @compiled
@@ -50,7 +50,7 @@ def take_between(
         for index in range(len(part)):
             wanted += np.int32((part[index] >= low) & (part[index] <= high))
         if wanted:
-            for value in part:  # without a branch, which would often be foretold wrongly
+            for value in part:  # branchless, since a branch would often be mispredicted
                 taken[place] = value
                 place += (value >= low) & (value <= high)
 
