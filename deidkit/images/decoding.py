@@ -1,4 +1,4 @@
-"""Turns the coded pixels of a file into 8-bit RGB, by strips, so that no picture is in memory more often than twice."""
+"""Decoding of a file's pixels to 8-bit RGB, by strips, so that at most two copies are in memory."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def decode(layout: Layout) -> Image:
     """The pixels as stored, before they are turned upright.
 
     Raises:
-        SampleError: A decoder warns, or pixels are of a kind that has no fixed range.
+        SampleError: A decoder warns, or the type of pixels has no fixed range.
     """
     try:
         if layout.format == "JPEG":
@@ -41,7 +41,7 @@ def decode(layout: Layout) -> Image:
 
 
 def with_alpha(layout: Layout) -> Iterator[NDArray[np.uint8]]:
-    """The colours and alpha of 8-bit pixels, from the top: strips of (rows, width, 4) uint8; none without transparency.
+    """Yield strips of (rows, width, 4) uint8 RGBA from the top, for 8-bit pixels; nothing without transparency.
 
     Raises:
         SampleError: As `decode`.
@@ -67,7 +67,7 @@ def with_alpha(layout: Layout) -> Iterator[NDArray[np.uint8]]:
 
 
 def stored_pixels(layout: Layout) -> StoredPixels | None:
-    """The values of formats that are not left to Pillow, which cuts 16 bits and prints or hides what is damaged.
+    """Decode formats for which Pillow is not used, because it truncates 16 bits or hides damage; None for others.
 
     Raises:
         SampleError: They are damaged, or of a kind that cannot be read.
@@ -77,7 +77,7 @@ def stored_pixels(layout: Layout) -> StoredPixels | None:
     if layout.format == "PPM":
         return _pnm(layout)
     if layout.format == "PNG" and layout.bits == 16:
-        trailing_bytes(layout.essential)  # libpng prints what it does not like; what passes here it likes
+        trailing_bytes(layout.essential)  # checked before libpng, which prints complaints
         return _deep(layout)
     if layout.format == "JPEG2000" and layout.bits > 8:
         return _deep(layout)
@@ -95,7 +95,7 @@ def opened(layout: Layout) -> Pillow.Image:
 
 
 def inks(layout: Layout) -> NDArray[np.uint8]:
-    """(height, width, 4) inks of a JPEG that has them, as stored; raises SampleError as `decode`."""
+    """(height, width, 4) uint8 ink values of a CMYK JPEG, as stored; raises SampleError as `decode`."""
     try:
         return np.asarray(simplejpeg.decode_jpeg(layout.essential, "CMYK", strict=True), np.uint8)
     except Exception as error:
@@ -103,7 +103,7 @@ def inks(layout: Layout) -> NDArray[np.uint8]:
 
 
 def _deep(layout: Layout) -> StoredPixels:
-    """More than 8 bits a channel, which Pillow cuts."""
+    """Decode more than 8 bits per channel, which Pillow truncates."""
     decoded = cv2.imdecode(np.frombuffer(layout.essential, np.uint8), cv2.IMREAD_UNCHANGED)
     if decoded is None or decoded.dtype != np.uint16:
         raise damaged(f"its {layout.bits}-bit pixels cannot be decoded")
@@ -124,7 +124,7 @@ def _jpeg(layout: Layout) -> Image:
 
 
 def _from_inverted_cmyk(stored: NDArray[np.uint8]) -> Image:
-    """Of four inks as Adobe's programs store them, inverted: colour times black, rounded as Pillow does."""
+    """Convert CMYK in Adobe's inverted convention: colour times black, rounded like Pillow."""
     pixels = np.empty((*stored.shape[:2], 3), np.uint8)
     for rows in row_ranges(*stored.shape[:2]):
         pixels[rows] = multiplied(stored[rows, :, :3].astype(np.uint16), stored[rows, :, 3:].astype(np.uint16), 255)
@@ -165,7 +165,7 @@ def _plain(body: bytes, bitmap: bool, count: int) -> NDArray[np.int64]:
 
 def _by_pillow(layout: Layout) -> Image:
     if layout.format == "PNG":
-        trailing_bytes(layout.essential)  # Pillow takes rows that are missing for black ones
+        trailing_bytes(layout.essential)  # Pillow silently fills missing rows with black
     elif layout.format == "WEBP":
         check_webp(layout.essential)
     elif layout.format == "GIF":

@@ -1,4 +1,4 @@
-"""How a picture's file was written: what an encoder chooses, and what therefore can be chosen for each person."""
+"""Fingerprint of a file's encoding: an encoder's choices, which could be made per person."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from deidkit.images.layouts.png import chunks
 _SCAN, _RESTARTS, _QUANTIZATION, _HUFFMAN, _DENSITY = 0xDA, 0xDD, 0xDB, 0xC4, 0xE0
 _FRAMES = range(0xC0, 0xD0)
 _USUAL_TABLES = (12, 162)
-"""Values of the Huffman tables of ITU-T T.81, annex K; tables made for one picture have fewer."""
+"""Symbols of the Huffman tables of ITU-T T.81, annex K; tables optimized for one picture have fewer."""
 
 _SMALL = 64
-"""Bytes of a chunk of PNG that describes the picture."""
+"""Largest size in bytes of a PNG chunk that describes the picture."""
 
 
 def file_encoding(data: bytes) -> str:
-    """What the files of one encoder with one setting have in common, whatever they show.
+    """Hash of the properties that files of one encoder with one setting share, independent of their content.
 
-    The format, channels and bits; of JPEG the quantization tables, subsampling, restarts, scans, density and whether
-    Huffman tables are the usual ones; of PNG the small chunks, compression and whether its parts are even.
+    The format, channels and bits; for JPEG the quantization tables, subsampling, restarts, scans, density and whether
+    Huffman tables are the standard ones; for PNG the small chunks, compression and whether its parts are equal.
 
     Returns:
         16 hexadecimal digits.

@@ -1,4 +1,4 @@
-"""Expands what TIFF and GIF files compress, by loops that accept no wrong code. Importing this module imports numba."""
+"""Strict decompression for TIFF and GIF, rejecting every invalid code. Importing this module imports numba."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from deidkit.compiling import compiled
 
 @compiled
 def expand_packbits(coded: NDArray[np.uint8], out: NDArray[np.uint8]) -> int:
-    """Write the pixels of a PackBits strip (TIFF 6.0, section 9); their number, -1 where its codes are wrong."""
+    """Decompress a PackBits strip (TIFF 6.0, section 9); returns the number of pixels, -1 for an invalid code."""
     at, reached = 0, 0
     while at < len(coded) and reached < len(out):
         code = int(coded[at])
@@ -49,7 +49,7 @@ def expand_lzw(coded: NDArray[np.uint8], out: NDArray[np.uint8]) -> int:
         if code > following or (code >= 256 and previous < 0) or (code == following and following > 4095):
             return -1
         source, length = 0, 1
-        if code == following:  # the string before, and its first byte again
+        if code == following:  # the previous string plus its first byte
             source, length = previous, reached - previous + 1
         elif code > 257:
             source, length = int(starts[code]), int(lengths[code])

@@ -1,4 +1,4 @@
-"""The bytes of a picture's file."""
+"""Reading of a picture's file as bytes."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from deidkit.errors import SampleError
 from deidkit.images.layouts.record import MAX_METADATA_BYTES
 
 MAX_PIXELS = 80_000_000
-"""Default limit of a picture's size; a file that claims more is taken for a decompression bomb."""
+"""Default limit of a picture's size; larger claims are treated as decompression bombs."""
 
 _BYTES_PER_PIXEL = 4
-"""Of a file: what decoding 8-bit RGB and alpha can need uncompressed."""
+"""Largest plausible file size per pixel: uncompressed 8-bit RGBA."""
 
 
 def file_bytes(path: Path, max_pixels: int = MAX_PIXELS) -> bytes:

@@ -1,6 +1,6 @@
-"""What a picture's file holds besides 8-bit RGB: found by an allow-list, so that no carrier has to be known by name.
+"""Detection of content of a picture's file other than 8-bit RGB, by an allow-list that needs no names of carriers.
 
-Not by a metadata library: that reads the tags that it knows, and what is hidden lies where it does not look.
+A metadata library is not used: it reads the tags that it knows, and hidden content is elsewhere.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ from deidkit.images.tiff import tiff_pixels
 from deidkit.protocols import Image
 
 MAX_HIDDEN = 16
-"""Hidden pictures that are brought to light of one file."""
+"""Largest number of hidden pictures extracted from one file."""
 
 _STARTS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"RIFF", b"II*\0", b"MM\0*", b"GIF8", b"BM")
 _SEARCHED = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")
 
 
 def file_findings(data: bytes) -> list[FileFinding]:
-    """What a file holds that is not needed to decode 8-bit RGB.
+    """Find all content of a file that is not needed to decode 8-bit RGB.
 
-    Everything is found that the format's structure does not need: EXIF with position and thumbnail, XMP, IPTC,
+    All content that the format's structure does not need is found: EXIF with position and thumbnail, XMP, IPTC,
     comments and texts, colour profiles, application data, suggested palettes, unused tables, private tags, bytes
-    between the parts of the file, between its rows and after its end, second bytes of 16-bit values, further channels,
-    alpha that is not the same everywhere, inks, tiles that reach beyond the picture, and colours that a palette lists
-    twice. Not found is what stands in the pixels themselves, or behind the last of them in the coded pixels of a format
-    that does not say where they end (AVIF, HEIC).
+    between the parts of the file, between its rows and after its end, low bytes of 16-bit values, further channels,
+    non-constant alpha, inks, tiles beyond the picture, and duplicate colours in a palette. Not found is content of the
+    pixels themselves, or behind the last of them in the coded pixels of a format that does not mark their end (AVIF,
+    HEIC).
 
     Returns:
         The findings in the order of the file; none for a file as deidkit writes it.
@@ -59,14 +59,14 @@ def file_findings(data: bytes) -> list[FileFinding]:
 
 
 def hidden_pictures(data: bytes) -> list[Image]:
-    """Every picture that a file holds besides the one it shows.
+    """Extract every picture that a file contains besides the visible one.
 
-    Thumbnails, pictures in application data or behind the end, alpha planes, colours without their transparency, and
-    the low bytes of 16-bit values: what a leak detector is to compare with the originals.
+    Thumbnails, pictures in application data or after the end, alpha planes, colours under transparency, and low bytes
+    of 16-bit values: input of the leak detector.
 
     Returns:
-        (height, width, 3) uint8 RGB each, as stored; at most `MAX_HIDDEN`. They may share memory, are then read-only
-        and not contiguous. What cannot be decoded is left out: `file_findings` names it all the same.
+        (height, width, 3) uint8 RGB each, as stored; at most `MAX_HIDDEN`. They may be read-only views and not
+        contiguous. What cannot be decoded is omitted; `file_findings` reports it anyway.
 
     Raises:
         SampleError: The file cannot be read as a picture.
@@ -84,7 +84,7 @@ def hidden_pictures(data: bytes) -> list[Image]:
 
 
 def _starts(data: bytes, layout: Layout) -> list[int]:
-    """Where a picture may begin in what is besides the picture."""
+    """Possible starts of pictures in the rest of the file."""
     found: set[int] = set()
     for finding in layout.findings:
         if finding.offset < 0:
@@ -101,7 +101,7 @@ def _starts(data: bytes, layout: Layout) -> list[int]:
 
 
 def _alpha_findings(layout: Layout) -> list[FileFinding]:
-    if layout.bits > 8:  # its low bytes are a finding already; so is an alpha channel, whatever it holds
+    if layout.bits > 8:  # low bytes and an alpha channel are findings already
         return (
             [FileFinding("alpha", "alpha channel", 0)] if layout.channels in (2, 4) and layout.format == "PNG" else []
         )
@@ -122,7 +122,7 @@ def _alpha_findings(layout: Layout) -> list[FileFinding]:
 
 
 def _planes(layout: Layout) -> list[Image]:
-    """Pictures that lie between the pixels of the one that is shown."""
+    """Pictures interleaved with the pixels of the visible one."""
     if layout.format == "BMP" and layout.channels == 4:
         start = int.from_bytes(layout.essential[10:14], "little")
         pixels = np.frombuffer(layout.essential, np.uint8, layout.height * layout.width * 4, start)
@@ -154,10 +154,10 @@ def _planes(layout: Layout) -> list[Image]:
 
 
 def _of_inks(stored: NDArray[Any]) -> list[NDArray[Any]]:
-    """Colours without the black, and the black."""
+    """CMY without black, and black."""
     return [stored[:, :, :3], stored[:, :, 3:]]
 
 
 def _rgb(plane: Image) -> Image:
-    """Three channels that share memory: copies of each plane of a large picture would be a gigabyte."""
+    """RGB view of one plane: copies of each plane of a large picture would take a gigabyte."""
     return np.broadcast_to(plane, (*plane.shape[:2], 3))

@@ -1,8 +1,8 @@
-"""Whether the coded pixels of a sequential JPEG can be what an encoder wrote (ITU-T T.81, annex F).
+"""Validation of a sequential JPEG's entropy-coded data (ITU-T T.81, annex F).
 
-Decoders find their way back after damage, because Huffman codes do, and show what is between as if it were a picture.
-What no encoder writes gives it away: codes that are in no table, more than 64 coefficients in a block, brightness out
-of range, bytes too few or too many. Importing this module imports numba.
+Decoders resynchronize after damage, because Huffman codes do, and show the part between as if it were a picture. Damage
+is recognized by what no encoder writes: codes that are in no table, more than 64 coefficients in a block, brightness
+out of range, too few or too many bytes. Importing this module imports numba.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from numpy.typing import NDArray
 from deidkit.compiling import compiled
 
 _LONGEST_DC, _LONGEST_AC = 11, 10
-"""Bits of a difference and of a coefficient, for 8-bit samples (tables F.1 and F.2)."""
+"""Largest number of bits of a difference and of a coefficient, for 8-bit samples (tables F.1 and F.2)."""
 
 _LARGEST_DC = 1280
-"""Eight times the brightest sample's distance from grey is 1024; encoders that sharpen edges exceed it a little."""
+"""Largest DC value: eight times the largest distance from grey is 1024; encoders that sharpen exceed it a little."""
 
 
 @dataclass(slots=True)
 class _State:
-    """What the segments before a scan have defined."""
+    """Definitions from the segments before a scan."""
 
     tables: dict[int, NDArray[np.uint16]] = field(default_factory=dict)
     steps: dict[int, int] = field(default_factory=dict)
@@ -36,11 +36,10 @@ def is_plausible(essential: bytes) -> bool:
     """Whether every scan of a JPEG decodes without anything that no encoder writes.
 
     Args:
-        essential: The file, of which structure and markers are in order.
+        essential: The file, with valid structure and markers.
 
     Returns:
-        False where damage shows; True where it does not, and for kinds that are not looked into: progressive and
-        arithmetic ones.
+        False if damaged; True otherwise, and for unchecked kinds: progressive and arithmetic.
     """
     state, position = _State(), 2
     while essential[position + 1] != 0xD9:
@@ -79,7 +78,7 @@ def _define(state: _State, marker: int, content: bytes) -> None:
 
 
 def _lookup(counts: bytes, symbols: bytes) -> NDArray[np.uint16]:
-    """For each 16 bits the code's length times 256 plus its symbol; 0 where there is no code."""
+    """Lookup table by 16 bits: code length times 256 plus symbol; 0 for an invalid code."""
     table, code, number = np.zeros(1 << 16, np.uint16), 0, 0
     for length, count in enumerate(counts, start=1):
         for _ in range(count):
@@ -116,7 +115,7 @@ def _ceil(whole: int, part: int) -> int:
 
 
 def _end_of_scan(data: bytes, position: int) -> int:
-    """The first marker that is neither a stuffed zero nor a restart; fill bytes before it are the scan's."""
+    """Position of the next marker other than a stuffed zero or a restart; preceding fill bytes belong to the scan."""
     while True:
         position = data.index(b"\xff", position)
         following = data[position + 1]
@@ -140,8 +139,8 @@ def _walk(
         coded: The scan's bytes.
         lookups: (2 components, 65536): the tables of each component's first and further coefficients.
         order: The component of each block of a unit.
-        steps: Of each component's quantizer, for the first coefficient.
-        units: How many units there are.
+        steps: Quantization step of each component's DC coefficient.
+        units: Number of units.
         restart: Units between two restart markers; 0 for none.
     """
     size, at, held, bits, markers = len(coded), 0, 0, 0, 0

@@ -1,4 +1,4 @@
-"""Pictures whose pixels are numbers in a list of colours: which numbers there are, and how each looks."""
+"""Palette pictures: the used indices and their colours."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from deidkit.images.tiff import tiff_pixels
 
 _MASKS = (255, 127, 63, 31, 15, 7, 3, 1)
 _MOST_PIXELS = 4_000_000
-"""Of a plane that is looked at; of larger ones every second, third ... pixel of every such row."""
+"""Largest number of pixels of an examined plane; larger ones are subsampled."""
 
 
 @dataclass(frozen=True, slots=True)
 class Paletted:
-    """A picture of numbers.
+    """A picture of palette indices.
 
     Attributes:
         numbers: (height, width) uint8.
-        looks: (256, 3) uint8: colour of each number, those that do not occur left black.
-        used: (256,) bool: which numbers occur.
+        looks: (256, 3) uint8: colour of each index, black for unused ones.
+        used: (256,) bool: whether each index occurs.
     """
 
     numbers: NDArray[np.uint8]
@@ -34,11 +34,11 @@ class Paletted:
 
     @property
     def repeats(self) -> bool:
-        """Whether two numbers that occur look the same, so that which of them a pixel has can say anything."""
+        """Whether two used indices have the same colour, so that the choice between them can encode information."""
         return len(np.unique(self.looks[self.used], axis=0)) < int(self.used.sum())
 
     def planes(self) -> Iterator[NDArray[np.uint8]]:
-        """(height, width) numbers as brightness, whole and without their upper bits."""
+        """Yield (height, width) indices as grey levels, complete and without their upper bits."""
         step = int(np.ceil(np.sqrt(self.numbers.size / _MOST_PIXELS)))
         numbers = self.numbers[::step, ::step] if step > 1 else self.numbers
         for mask in _MASKS:
@@ -46,7 +46,7 @@ class Paletted:
 
 
 def paletted(layout: Layout) -> Paletted | None:
-    """The numbers of a picture that has a list of colours; None where its pixels are colours.
+    """The palette indices of a picture; None if it has no palette.
 
     Raises:
         SampleError: It is damaged.
@@ -74,7 +74,7 @@ def paletted(layout: Layout) -> Paletted | None:
 
 
 def _places(numbers: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """A pixel of each number that occurs, and which do."""
+    """Position of one pixel of each used index, and which indices are used."""
     places, used = np.zeros(256, np.int64), np.zeros(256, np.bool_)
     width = numbers.shape[1]
     for rows in row_ranges(*numbers.shape):

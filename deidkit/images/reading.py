@@ -16,7 +16,7 @@ PICTURE_SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".dib", ".gif", ".tif", ".tiff", ".webp"}
     | {".ppm", ".pgm", ".pnm", ".pbm", ".jp2", ".j2k", ".avif", ".heic", ".heif"}
 )
-"""Names that promise a picture, in lower case; whether the content keeps the promise is for `read_image` to say."""
+"""File-name suffixes of pictures, in lower case; `read_image` checks the content."""
 
 
 def read_image(path: Path | str, *, max_pixels: int = MAX_PIXELS) -> Image:
@@ -27,14 +27,13 @@ def read_image(path: Path | str, *, max_pixels: int = MAX_PIXELS) -> Image:
     PNM values are scaled by the maximum that their header states, those of a TIFF by its MaxSampleValue. Grey, palette
     and CMYK become RGB. What is transparent is shown over white, as a page shows it. Colour profiles are not applied.
 
-    A file that any decoder warns of is damaged: a picture that is shown all the same is not what was captured. What
-    cannot be detected is damage after which the file still decodes without a warning, such as a changed bit in the
-    coded pixels of a JPEG, WebP, JPEG 2000, AVIF, HEIC, BMP or uncompressed TIFF, which carry no check sums. HEIC
-    needs pillow-heif.
+    A file for which any decoder warns is damaged: its visible picture is not what was captured. Damage after which the
+    file still decodes without a warning is not detected, such as a changed bit in the coded pixels of a JPEG, WebP,
+    JPEG 2000, AVIF, HEIC, BMP or uncompressed TIFF, which have no checksums. HEIC needs pillow-heif.
 
     Args:
         path: The file.
-        max_pixels: Width times height that is still accepted, at most `MAX_PIXELS`.
+        max_pixels: Largest accepted width times height, at most `MAX_PIXELS`.
 
     Returns:
         (height, width, 3) uint8 RGB.
@@ -51,7 +50,7 @@ def decode_image(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Image:
     """Decode a picture from the bytes of its file; as `read_image`."""
     layout = layout_of(data, max_pixels)
     pixels = decode(layout)
-    # libheif turns what it decodes
+    # libheif applies the orientation itself.
     return pixels if layout.format in ("AVIF", "HEIC") else upright(pixels, layout.orientation)
 
 
@@ -66,9 +65,9 @@ def image_size(path: Path | str, *, max_pixels: int = MAX_PIXELS) -> tuple[int, 
 
 
 def is_picture(path: Path) -> bool:
-    """Whether a file begins as one of a picture in a format that is read, whatever its name is."""
+    """Whether a file starts like a picture in a readable format, whatever its name."""
     try:
-        if not path.is_file():  # a pipe would be waited for
+        if not path.is_file():  # reading a pipe would block
             return False
         with path.open("rb") as file:
             return reader_of(file.read(16)) is not None
@@ -77,7 +76,7 @@ def is_picture(path: Path) -> bool:
 
 
 def upright(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
-    """Turn stored pixels as the EXIF orientation (1..8) says."""
+    """Apply the EXIF orientation (1..8) to stored pixels."""
     if orientation >= 5:
         pixels = pixels.transpose(1, 0, 2)
     if orientation in (3, 4, 7, 8):

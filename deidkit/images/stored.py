@@ -1,4 +1,4 @@
-"""Pixels as a file stores them, and how they are shown: 8-bit RGB over white."""
+"""Stored pixels, and their conversion to 8-bit RGB over white."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from deidkit.errors import SampleError
 from deidkit.protocols import Image
 
 Values = NDArray[np.integer[Any]]
-"""Whole numbers of any width."""
+"""Integers of any width."""
 
 _Unsigned = NDArray[np.unsignedinteger[Any]]
 
@@ -28,10 +28,10 @@ class StoredPixels:
     Attributes:
         colours: (height, width, 1, 3 or 4), integers from 0: grey, RGB or CMYK.
         alpha: (height, width) of the same kind, or None.
-        premultiplied: Whether the colours are multiplied by alpha already.
-        largest: The value that stands for full brightness.
-        further: (height, width, n) channels that are neither, such as numbers of colours; or None.
-        beyond: (h, w, n) all that tiles hold, where there is more beyond the edges than filling; or None.
+        premultiplied: Whether the colours are already multiplied by alpha.
+        largest: Value of full brightness.
+        further: (height, width, n) other channels, such as palette indices; or None.
+        beyond: (h, w, n) complete tiles, if they contain more than padding beyond the edges; or None.
     """
 
     colours: Values
@@ -43,7 +43,7 @@ class StoredPixels:
 
 
 def shown(stored: StoredPixels) -> Image:
-    """The picture as a page shows it: values scaled to 0..255 and rounded, what is transparent over white.
+    """Convert to visible pixels: values scaled to 0..255 and rounded, transparency over white.
 
     Raises:
         SampleError: 16-bit values need 12 bits or fewer.
@@ -68,20 +68,20 @@ def shown(stored: StoredPixels) -> Image:
 
 
 def multiplied(first: _Unsigned, second: _Unsigned, largest: int) -> _Unsigned:
-    """The product of two shares of `largest`, rounded."""
-    if largest == 255:  # a division by 255 without one; exact
+    """Rounded product of two fractions of `largest`."""
+    if largest == 255:  # exact division by 255 by shifts
         product = first * second + 128
         return np.asarray((product + (product >> 8)) >> 8)
     return np.asarray((first * second + largest // 2) // largest)
 
 
 def check_full_range(values: Values) -> None:
-    """Refuse 16-bit values that are all small: they are those of a 10- or 12-bit camera, and would come out black.
+    """Reject 16-bit values that are all small: they come from a 10- or 12-bit camera and would appear black.
 
-    A few large values, such as a dead pixel or a mark that was drawn in, change nothing.
+    A few large values, such as a dead pixel or a drawn mark, are ignored.
 
     Raises:
-        SampleError: All but one in `_BRIGHT` values need 12 bits or fewer.
+        SampleError: All but one in `_BRIGHT` values fit into 12 bits.
     """
     largest = int(values.max())
     if largest >= 1 << 12:
@@ -97,7 +97,7 @@ def check_full_range(values: Values) -> None:
 
 
 def row_ranges(height: int, width: int) -> Iterator[slice]:
-    """Strips of rows that are small compared with the picture."""
+    """Yield strips of rows that are small compared with the picture."""
     rows = max(1, _STRIP_PIXELS // width)
     for top in range(0, height, rows):
         yield slice(top, min(top + rows, height))
@@ -106,6 +106,6 @@ def row_ranges(height: int, width: int) -> Iterator[slice]:
 def _eight_bits(values: _Unsigned, largest: int) -> _Unsigned:
     if largest == 255:
         return values
-    if largest == 65535:  # a division by 257 without one; exact
+    if largest == 65535:  # exact division by 257 by shifts
         return np.asarray((values * 255 + 32895) >> 16)
     return np.asarray(np.minimum((values * 255 + largest // 2) // largest, 255))

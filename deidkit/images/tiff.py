@@ -1,6 +1,6 @@
-"""Decodes the pixels of TIFF files, strictly: libtiff prints what is wrong and returns the rest as if it were complete.
+"""Strict decoding of TIFF pixels: libtiff only prints errors and returns the rest as if it were complete.
 
-What photographs are stored in: uncompressed, LZW, Deflate, PackBits and JPEG; grey, palette, RGB, CMYK and YCbCr (JPEG
+Supports the formats of photographs: uncompressed, LZW, Deflate, PackBits and JPEG; grey, palette, RGB, CMYK and YCbCr
 only); 1 to 16 bits; strips and tiles, interleaved or in planes (TIFF 6.0 and its technical notes).
 """
 
@@ -47,7 +47,7 @@ def tiff_pixels(data: bytes) -> StoredPixels:
     """Decode the first page of a TIFF file.
 
     Raises:
-        SampleError: It is damaged, or its pixels are of a kind that is not read.
+        SampleError: It is damaged, or its type of pixels is not supported.
     """
     directory = first_directory(data)
     plan = _plan(data, directory)
@@ -73,7 +73,7 @@ def tiff_pixels(data: bytes) -> StoredPixels:
 
 
 def _shows_beyond(stored: NDArray[Any], plan: _Plan) -> bool:
-    """Whether tiles hold more beyond the picture's edges than what fills them up: zeros, or the edge's pixels again."""
+    """Whether tiles contain more than padding (zeros, or repeated edge pixels) beyond the picture's edges."""
     right, below = stored[: plan.height, plan.width :], stored[plan.height :]
     edges = (
         (right, stored[: plan.height, plan.width - 1 : plan.width]),
@@ -169,7 +169,7 @@ def _inflated(coded: bytes, size: int) -> bytes:
         raise damaged("its compressed pixels are wrong")
     if len(inflater.unused_data) > 1:
         raise damaged("a strip is longer than its pixels")
-    if not inflater.eof:  # the check sum may be left to read
+    if not inflater.eof:  # the checksum may be unread
         try:
             inflater.decompress(inflater.unconsumed_tail, 1)
         except zlib.error:
@@ -180,7 +180,7 @@ def _inflated(coded: bytes, size: int) -> bytes:
 
 
 def _jpeg(coded: bytes, plan: _Plan, shape: tuple[int, int, int], tables: bytes) -> NDArray[np.uint8]:
-    """A strip that is a JPEG file, whose tables may stand in a tag (technical note 2)."""
+    """Decode a strip that is a JPEG file, whose tables may be in a tag (technical note 2)."""
     from deidkit.images.huffman import is_plausible  # compiled when it is needed
 
     height, width, channels = shape

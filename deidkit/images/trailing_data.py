@@ -1,6 +1,6 @@
-"""Whether coded pixels hold more than the picture: decoders stop at the last pixel and ignore what follows.
+"""Detection of data after the last pixel in the coded pixels, which decoders ignore.
 
-The same shows damage: a file that was cut and filled up again ends too late.
+It also detects damage: a file that was truncated and padded ends too late.
 """
 
 from __future__ import annotations
@@ -15,23 +15,23 @@ from deidkit.images.layouts.simple import gif_codes
 from deidkit.images.layouts.webp import shortened
 
 _SPARE_WEBP = 8
-"""Bytes without which no WebP can be decoded: of 60 pictures of libwebp, at any quality, each needed its last four."""
+"""Trailing bytes that every WebP needs: of 60 pictures of libwebp, at any quality, each needed its last four."""
 
 _SPARE_GIF = 2
 
 
 def check_webp(essential: bytes) -> None:
-    """Raise SampleError where a part of a still WebP can do without its last bytes."""
+    """Raise SampleError if a part of a still WebP decodes without its last bytes."""
     for shorter in shortened(essential, _SPARE_WEBP):
         try:
             Pillow.open(io.BytesIO(shorter), formats=("WEBP",)).load()
-        except Exception:  # as it should be; a decoder may raise anything
+        except Exception:  # the expected case; a decoder may raise anything
             continue
         raise damaged("there are bytes behind its pixels")
 
 
 def check_gif(essential: bytes) -> None:
-    """Raise SampleError where the codes of a GIF of one frame are wrong, too few or too many."""
+    """Raise SampleError if a single-frame GIF has invalid, too few or too many codes."""
     from deidkit.images.expanding import gif_length  # compiled when it is needed
 
     code_size, pixels, coded = gif_codes(essential)

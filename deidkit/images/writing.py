@@ -1,4 +1,4 @@
-"""Writes pictures without any metadata, whole or not at all."""
+"""Atomic writing of pictures without metadata."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ _ENCODERS: dict[str, tuple[str, tuple[int, ...]]] = {
 }
 
 WRITABLE_SUFFIXES = frozenset(_ENCODERS)
-"""File-name endings, in lower case, that `write_image` knows."""
+"""File-name suffixes that `write_image` supports, in lower case."""
 
 THUMBNAIL_QUALITY = 80
 
 
 def write_image(path: Path | str, image: Image | GreyImage) -> None:
-    """Write a picture in the format its name asks for: pixels only, no metadata of any kind.
+    """Write a picture in the format of its suffix, without any metadata.
 
     JPEG is written at quality 95 without colour subsampling; every other format is lossless. The file appears under
     its name when it is complete; what was there before is replaced.

@@ -1,4 +1,4 @@
-"""Scores as compressed blocks: a hundredth of the time and a twentieth of the space of one row a score."""
+"""Compression of scores in blocks: a hundredth of the time and a twentieth of the space of one row per score."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import zstandard
 from numpy.typing import NDArray
 
 BLOCK = 65_536
-"""Scores in one block."""
+"""Scores per block."""
 
 
 def pack(values: NDArray[Any], dtype: str) -> bytes:
-    """Compress one column of a block; `dtype` is little-endian, so a file can move between machines."""
+    """Compress one column of a block; `dtype` is little-endian, so that files are portable."""
     return zstandard.ZstdCompressor(level=3).compress(np.ascontiguousarray(values, dtype=dtype).tobytes())
 
 
@@ -22,11 +22,11 @@ def unpack(data: bytes, dtype: str) -> NDArray[Any]:
     """Restore one column of a block.
 
     Raises:
-        ValueError: It is damaged, or claims to hold more than a block does.
+        ValueError: It is damaged, or exceeds the size of a block.
     """
     try:
         size = zstandard.frame_content_size(data)
-        if not 0 <= size <= BLOCK * np.dtype(dtype).itemsize:  # memory would be taken for whatever it claims
+        if not 0 <= size <= BLOCK * np.dtype(dtype).itemsize:  # limits the allocation for a forged size
             raise ValueError("a block of scores is damaged")
         return np.frombuffer(zstandard.ZstdDecompressor().decompress(data), dtype=dtype)
     except zstandard.ZstdError as error:

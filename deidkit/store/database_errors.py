@@ -1,4 +1,4 @@
-"""What a database says is wrong, and what helps."""
+"""Explanations of database errors, with remedies."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ REMEDIES = {
     "25006": "It is read-only, such as a standby; name the primary server.",
     "42501": "Connect as the user who owns the database, or let the owner grant this user its schema and tables.",
 }
-"""SQLSTATE -> what helps; the codes of the SQL standard and of PostgreSQL."""
+"""SQLSTATE -> remedy; codes of the SQL standard and of PostgreSQL."""
 
 CHECK = (
     "Check that the server runs and has a free connection, and its address, the name of the database, the user and "
     "the password (~/.pgpass or PGPASSWORD)."
 )
-"""What helps where a server cannot be reached, which has no code."""
+"""Remedy for an unreachable server, which has no code."""
 
 
 def cause(error: Exception) -> str:
-    """The first line of what the database said, without a full stop."""
+    """First line of the database's message, without a full stop."""
     message = str(getattr(error, "orig", None) or error) or type(error).__name__
     return message.splitlines()[0].rstrip(".")
 
 
 def remedy(error: Exception, otherwise: str) -> str:
-    """What helps against an error; `otherwise` where its code says no more."""
+    """Remedy for an error; `otherwise` if its code is unknown."""
     origin = getattr(error, "orig", None)
     state = getattr(origin, "sqlstate", None) or getattr(origin, "pgcode", None)
     return REMEDIES.get(state or "", otherwise)

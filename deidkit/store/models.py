@@ -1,8 +1,8 @@
 """Tables of the score store.
 
-The store holds scores, metrics, hashes and settings: no pixel, no template, no file name. Subjects and samples appear
-as numbers that only the data set's owner can map back. What a plugin or a user words has no limit of length: only some
-databases hold to one, and they would refuse the results of an audit at its end.
+The store holds scores, metrics, hashes and settings: no pixels, templates or file names. Subjects and samples appear as
+numbers that only the data set's owner can map back. Texts from plugins or users have no length limit: only some
+databases enforce one, and they would reject the results of an audit at its end.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ NAMING = {
     "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
     "pk": "pk_%(table_name)s",
 }
-"""Constraint names, so that a later migration can name what it changes."""
+"""Naming convention of constraints, so that later migrations can refer to them."""
 
 
 class Base(DeclarativeBase):
@@ -40,7 +40,7 @@ class Base(DeclarativeBase):
 
 
 class Dataset(Base):
-    """One state of a data set, known by its fingerprint."""
+    """One state of a data set, identified by its fingerprint."""
 
     __tablename__ = "dataset"
 
@@ -69,7 +69,7 @@ class Component(Base):
 
 
 class Audit(Base):
-    """One audit; `document` is its result as the JSON report has it, once it is done."""
+    """One audit; `document` is its result in the format of the JSON report, once it is done."""
 
     __tablename__ = "audit"
 
@@ -134,10 +134,10 @@ class ScoreBlock(Base):
 
 
 class Metric(Base):
-    """One number of an audit with its interval, or the reason why there is none.
+    """One metric of an audit with its interval, or the reason why it was not computed.
 
-    `people` and `contributions` are zstandard-compressed columns: subject numbers, and what each contributes to the
-    number (jackknife pseudo-values); `bias` is what the jackknife finds the number to lie above that of everybody.
+    `people` and `contributions` are zstandard-compressed columns: subject numbers, and each subject's contribution to
+    the metric (jackknife pseudo-values); `bias` is the jackknife estimate of its bias.
     """
 
     __tablename__ = "metric"
@@ -166,7 +166,7 @@ class Metric(Base):
 
 
 class Failure(Base):
-    """One picture that gave no result: known by its sample number, never by its name."""
+    """One picture without a result, identified by its sample number, never by its name."""
 
     __tablename__ = "failure"
 

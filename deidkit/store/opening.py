@@ -1,4 +1,4 @@
-"""Opens a score store: creates it when new, upgrades it only for writing, refuses one that is newer."""
+"""Opens a score store: creates a new one, upgrades an old one for writing, and rejects a newer one."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ from deidkit.redaction import secret_parameter
 from deidkit.store.database_errors import CHECK, cause, remedy
 
 DRIVERS = {"MySQLdb": "mysqlclient", "psycopg2": "psycopg2-binary"}
-"""Module of a driver -> the package that brings it, where the names differ."""
+"""Module of a driver -> its package, if the names differ."""
 
 CREATION_SECONDS = 10
-"""How long another process may take to make a new store."""
+"""Time that another process may take to create a store."""
 
 _MIGRATING = Lock()
-"""Held while a store is made or upgraded: Alembic keeps what it is at once for the whole process."""
+"""Held while a store is created or upgraded, since Alembic's context is global."""
 
 MAKER = "alembic_version"
-"""The first table of a store: it is there, and empty, while the others are made."""
+"""First table of a store: it exists, empty, while the others are created."""
 
 
 def url_of(text: str) -> URL:
-    """A SQLAlchemy URL from a URL or the path of an SQLite file, whatever characters its name holds.
+    """SQLAlchemy URL from a URL or the path of an SQLite file, with any characters in its name.
 
     Raises:
         ArgumentError, ValueError: It is not a URL.
@@ -49,7 +49,7 @@ def url_of(text: str) -> URL:
 
 
 def hide_password(text: str) -> str:
-    """A database's URL with ``***`` for its password and what else is secret in it; a path as it is."""
+    """A database's URL with ``***`` for its password and other secrets; a path is unchanged."""
     if "://" not in text:
         return text
     try:
@@ -59,10 +59,10 @@ def hide_password(text: str) -> str:
 
 
 def shown(url: URL, text: str = "") -> str:
-    """A URL without what is secret in it; as `text` where nothing is; an SQLite file by its path."""
+    """A URL without its secrets; `text` if there are none; the path of an SQLite file."""
     if url.get_backend_name() == "sqlite" and url.database and not url.query:
         return text or url.database
-    host = (url.host or "").rpartition("@")[2]  # before it: the rest of a password with an @ that is not quoted
+    host = (url.host or "").rpartition("@")[2]  # drop the rest of a password with an unquoted @
     query = url.normalized_query.items()
     secrets = {key: "***" for key, values in query if secret_parameter(f"{key}={' '.join(values)}")}
     if text and url.password is None and host == (url.host or "") and not secrets:
@@ -80,7 +80,7 @@ def open_store(text: str, mode: Literal["read", "write"]) -> Engine:
             SQLite file; ``"read"`` changes nothing.
 
     Raises:
-        StoreError: The store is absent (for reading), newer than this deidkit, older (for reading), or is not one.
+        StoreError: The store is absent (for reading), newer than this deidkit, older (for reading), or not a store.
     """
     engine = _connect(text)
     try:
@@ -93,7 +93,7 @@ def open_store(text: str, mode: Literal["read", "write"]) -> Engine:
 
 @contextmanager
 def opened_store(text: str, mode: Literal["read", "write"]) -> Iterator[Engine]:
-    """A store that is closed at the end of the block; see `open_store`."""
+    """Open a store and close it at the end of the block; see `open_store`."""
     engine = open_store(text, mode)
     try:
         yield engine
@@ -102,9 +102,9 @@ def opened_store(text: str, mode: Literal["read", "write"]) -> Iterator[Engine]:
 
 
 def _make_ready(engine: Engine, mode: Literal["read", "write"], url: str) -> None:
-    """Refuse what is not a store of this deidkit's; create or upgrade one for writing."""
+    """Reject a database that is not a compatible store; create or upgrade one for writing."""
     file = _file(engine)
-    if mode == "read" and file and not file.exists():  # connecting would leave an empty file behind
+    if mode == "read" and file and not file.exists():  # connecting would create an empty file
         raise StoreError(f"there is no score store at {file}; run an audit first, or name it with --db.")
     current, head = versions(engine)
     if current == head:
@@ -142,7 +142,7 @@ def _make_ready(engine: Engine, mode: Literal["read", "write"], url: str) -> Non
 
 
 def _becomes(engine: Engine, head: str) -> bool:
-    """Whether another process is making the store at this moment and gets done with it."""
+    """Whether another process is currently creating the store and finishes in time."""
     for _ in range(CREATION_SECONDS * 10):
         if versions(engine)[0] == head:
             return True
@@ -153,7 +153,7 @@ def _becomes(engine: Engine, head: str) -> bool:
 
 
 def schema(text: str) -> tuple[str | None, str]:
-    """The schema of the store at a URL or path (None where there is none yet) and the newest; changes nothing."""
+    """Schema version of the store at a URL or path (None if it does not exist) and the newest one; read-only."""
     engine = _connect(text)
     try:
         file = _file(engine)
@@ -170,7 +170,7 @@ def schema(text: str) -> tuple[str | None, str]:
 
 
 def versions(engine: Engine) -> tuple[str | None, str]:
-    """The schema a store has (None where it has none) and the one this deidkit writes."""
+    """Schema version of a store (None if it has none) and the one this deidkit writes."""
     with _readable(engine), engine.connect() as connection:
         _check_encoding(connection)
         current = MigrationContext.configure(connection).get_current_revision()
@@ -227,7 +227,7 @@ def _connect(text: str) -> Engine:
 
 
 def _options(url: URL) -> dict[str, Any]:
-    """How a server is spoken to: an audit may be silent for hours, after which connections are found cut."""
+    """Engine options for a server: an audit may be idle for hours, after which connections may have been cut."""
     if url.get_backend_name() == "sqlite":
         return {}
     spoken = {"client_encoding": "utf8"} if url.get_backend_name() == "postgresql" else {}
@@ -235,7 +235,7 @@ def _options(url: URL) -> dict[str, Any]:
 
 
 def _check_encoding(connection: Connection) -> None:
-    """Refuse a database that cannot hold every name, before there is a result to lose."""
+    """Reject a database that cannot store all characters, before there is a result to lose."""
     if connection.dialect.name != "postgresql":
         return
     encoding = connection.exec_driver_sql("SHOW server_encoding").scalar()
@@ -270,7 +270,7 @@ def _tables(engine: Engine) -> list[str]:
 
 @contextmanager
 def _readable(engine: Engine) -> Iterator[None]:
-    """Turn what is raised over a damaged database into one sentence; names in it may be no text any more."""
+    """Convert errors of a damaged database into one sentence; names in it may not be valid text any more."""
     try:
         yield
     except OperationalError as error:
@@ -305,8 +305,8 @@ def _upgrade(engine: Engine) -> None:
     try:
         with _MIGRATING, engine.connect() as connection:
             if engine.dialect.name == "sqlite":
-                # Changing a column there means making its table again, which must not take the rows that refer to it
-                # along; and it is done whole, by one process, or not at all.
+                # Altering a column in SQLite recreates its table, which must not cascade to referring rows; the whole
+                # upgrade is one transaction of one process.
                 connection.exec_driver_sql("PRAGMA foreign_keys = OFF")
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
             config.attributes["connection"] = connection
@@ -318,4 +318,4 @@ def _upgrade(engine: Engine) -> None:
             f"{remedy(error, 'Name another with --db, or give the command again when it is free.')}"
         ) from error
     finally:
-        engine.dispose()  # the next connection keeps foreign keys again
+        engine.dispose()  # new connections enforce foreign keys again

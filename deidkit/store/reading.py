@@ -1,4 +1,4 @@
-"""Reads audits from the score store; changes nothing."""
+"""Read-only access to audits in the score store."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class AuditRow:
 
     Attributes:
         status: ``running``, ``interrupted``, ``measured`` or ``done``.
-        verdict: Of the whole audit; None where it has not finished.
-        dataset: Label; None where it has not finished.
-        engines: Label of each engine that is judged, of all where none is.
+        verdict: Verdict on the whole audit; None if it has not finished.
+        dataset: Label; None if it has not finished.
+        engines: Labels of the judged engines, or of all if none is judged.
         headline: Engine -> share of its copies, in percent, that the most successful recognizer or the strongest attack
             identifies, whichever is more; None where it was not computed.
     """
@@ -50,7 +50,7 @@ class _Engine:
 
 @dataclass(frozen=True)
 class _Outline:
-    """What a list shows of a result; the rest of the document is skipped."""
+    """The part of a result that a list shows; the rest of the document is skipped."""
 
     engines: list[_Engine]
     cells: list[_Metrics]
@@ -70,7 +70,7 @@ class _Attacked:
 
 
 def audit_rows(engine: Engine) -> list[AuditRow]:
-    """Every audit, the newest first."""
+    """All audits, the newest first."""
     with reading(engine) as session:
         return [_row(audit) for audit in session.scalars(select(models.Audit).order_by(models.Audit.started.desc()))]
 
@@ -90,7 +90,7 @@ def _row(audit: models.Audit) -> AuditRow:
 
 
 def _headline(document: str) -> dict[str, float | None]:
-    """Engine -> the share of its copies that are identified at most; nothing of a result that cannot be read."""
+    """Engine -> largest share of its copies that are identified; empty for an unreadable result."""
     try:
         outline = record(document, _Outline)
     except msgspec.DecodeError:
@@ -103,7 +103,7 @@ def _headline(document: str) -> dict[str, float | None]:
         ranks = [
             c.metrics["rank_1_percent"] for c in outline.cells if c.engine == label and "rank_1_percent" in c.metrics
         ]
-        if label in attacked:  # it leaves the own original out of the gallery, and may find less
+        if label in attacked:  # attacks exclude the own original from the gallery, and may find less
             ranks.append(attacked[label])
         found[label] = max((rank.value for rank in ranks if rank.value is not None), default=None)
     return found
@@ -143,7 +143,7 @@ def load_result(engine: Engine, audit_id: str) -> AuditResult:
 
 
 def measured(engine: Engine, audit_id: str) -> AuditResult | None:
-    """The result of an audit that lacks nothing but its reports; None where more is missing, or nothing."""
+    """The result of an audit that lacks only its reports; None otherwise."""
     with reading(engine) as session:
         status = session.scalar(select(models.Audit.status).where(models.Audit.id == audit_id))
     return load_result(engine, audit_id) if status == "measured" else None
@@ -182,7 +182,7 @@ def load_scores(engine: Engine, audit_id: str, recognizer: str, kind: str, anony
 
 
 def load_contributions(engine: Engine, audit_id: str) -> dict[MetricKey, Influence]:
-    """What each person contributes to each number of an audit; empty for one of a deidkit that did not keep it."""
+    """Contribution of each person to each metric of an audit; empty for one of a deidkit that did not store it."""
     columns = (undefer(models.Metric.people), undefer(models.Metric.contributions))
     with reading(engine) as session:
         rows = session.scalars(

@@ -1,4 +1,4 @@
-"""Transactions on the score store, of which an error is one sentence."""
+"""Transactions on the score store, with errors as single sentences."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ DAMAGED = "If it is damaged, put a backup of it there, or name another with --db
 
 @contextmanager
 def writing(engine: Engine, otherwise: str = GO_ON) -> Iterator[Session]:
-    """A transaction; a full disk or a locked file becomes one sentence, and nothing half-written stays."""
+    """A writing transaction, rolled back on errors; a full disk or a locked file is reported in one sentence."""
     try:
         with Session(engine) as session, session.begin():
             yield session
@@ -32,11 +32,11 @@ def writing(engine: Engine, otherwise: str = GO_ON) -> Iterator[Session]:
 
 @contextmanager
 def reading(engine: Engine) -> Iterator[Session]:
-    """A transaction that changes nothing; a damaged file becomes one sentence."""
+    """A read-only transaction; a damaged file is reported in one sentence."""
     try:
         with Session(engine) as session:
             yield session
-    except (SQLAlchemyError, ValueError) as error:  # a value that is no longer a date or JSON is a ValueError
+    except (SQLAlchemyError, ValueError) as error:  # ValueError: an invalid date or JSON
         raise StoreError(
             f"the score store {shown(engine.url)} could not be read: {cause(error)}. {remedy(error, DAMAGED)}"
         ) from error

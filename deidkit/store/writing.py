@@ -23,15 +23,15 @@ from deidkit.store import codec, models
 from deidkit.store.session import reading, writing
 
 HISTOGRAM_BINS = 65_536
-"""Bins in which a set of scores too large to keep one by one is stored."""
+"""Bins of the histogram that is stored for a large set of scores."""
 
 
 @dataclass(frozen=True, slots=True)
 class FailureRow:
-    """One picture that gave no result.
+    """One picture without a result.
 
     Attributes:
-        engine: Whose copy it is; None for an original.
+        engine: Engine of the copy; None for an original.
     """
 
     engine: Component | None
@@ -76,7 +76,7 @@ def is_done(engine: Engine, audit_id: str) -> bool:
 
 
 def remove_rows(engine: Engine, audit_id: str) -> None:
-    """Remove an audit with all that was measured in it; data sets and components, which audits share, stay."""
+    """Remove an audit with its measurements; data sets and components, which audits share, stay."""
     with writing(engine, "The audit stays in it.") as session:
         session.execute(delete(models.Audit).where(models.Audit.id == audit_id))
 
@@ -98,7 +98,7 @@ class AuditRecord:
         version: str,
         output: str,
     ) -> AuditRecord:
-        """Store that an audit has begun."""
+        """Store the start of an audit."""
         with writing(engine) as session:
             session.add(
                 models.Audit(
@@ -117,11 +117,11 @@ class AuditRecord:
         """Set the status of the audit: ``interrupted``, or ``done`` when its reports are written, too."""
         with writing(self._engine) as session:
             audit = session.get_one(models.Audit, self.audit_id)
-            if audit.status != "done":  # another process may have ended it
+            if audit.status != "done":  # another process may have finished it
                 audit.status = status
 
     def restart(self) -> None:
-        """Remove what an interrupted run stored: the resumed one makes all comparisons again."""
+        """Remove the data of an interrupted run, since the resumed one repeats all comparisons."""
         with writing(self._engine) as session:
             audit = session.get_one(models.Audit, self.audit_id)
             audit.status, audit.verdict, audit.finished, audit.document = "running", None, None, None
@@ -134,7 +134,7 @@ class AuditRecord:
         sets: Mapping[str, ScoreSet | None],
         score_range: tuple[float, float],
     ) -> None:
-        """Keep the scores of one recognizer, replacing what an interrupted run left; empty sets are left out."""
+        """Store the scores of one recognizer, replacing those of an interrupted run; empty sets are omitted."""
         recognizer_id = _component(self._engine, recognizer)
         engine_id = _component(self._engine, engine) if engine else None
         with writing(self._engine) as session:
@@ -156,7 +156,7 @@ class AuditRecord:
     def finish(
         self, result: AuditResult, failures: Sequence[FailureRow], contributions: Contributions | None = None
     ) -> None:
-        """Keep the result: the document, and its metrics, failures and timings as rows; the audit is ``measured``."""
+        """Store the result: the document, and its metrics, failures and timings as rows; the audit is ``measured``."""
         people = contributions or {}
         engines = {engine.component.label: _component(self._engine, engine.component) for engine in result.engines}
         recognizers = {
@@ -221,7 +221,7 @@ def _metric(
     influence: Influence | None,
 ) -> models.Metric:
     fields = asdict(estimate)
-    del fields["safer"], fields["exact"]  # words about the number; the document has them
+    del fields["safer"], fields["exact"]  # only in the document
     if influence is not None and len(influence.subjects) <= codec.BLOCK:
         fields["people"] = codec.pack(influence.subjects, "<i4")
         fields["contributions"] = codec.pack(influence.pseudo_values, "<f8")
@@ -247,7 +247,7 @@ def _dataset(engine: Engine, result: AuditResult) -> int:
 
 def _component(engine: Engine, component: Component) -> int:
     fields = asdict(component)
-    del fields["control"], fields["baseline"], fields["remark"]  # words about it; what it is stands in the other fields
+    del fields["control"], fields["baseline"], fields["remark"]  # roles and texts, not part of its identity
     digest = hashlib.sha256(msgspec.json.encode(fields, order="sorted")).hexdigest()
     return _shared(engine, models.Component, models.Component.digest, {"digest": digest, **fields})
 
@@ -258,10 +258,10 @@ def _shared(
     key: InstrumentedAttribute[str],
     fields: dict[str, object],
 ) -> int:
-    """The id of a row that every audit of the same thing shares, added where no audit has it yet.
+    """Return the id of a row that all audits of the same thing share, adding it if necessary.
 
-    In a transaction of its own: where another audit adds the row at the same moment, one of the two
-    fails, and must lose nothing but this.
+    Uses its own transaction: if another audit adds the row concurrently, one of the two fails, and must lose nothing
+    else.
     """
     query = select(model.id).where(key == fields[key.key])
     with writing(engine) as session:

@@ -1,4 +1,4 @@
-"""BMP files: the headers, the palette, and bits that no colour uses."""
+"""BMP files: headers, palette, and unused bits."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from deidkit.images.layouts.record import FileFinding, Layout, cut_off, damaged
 _AFTER = "bytes after the picture's end"
 _PLAIN, _BIT_FIELDS = 0, 3
 _MASKS = {16: (0x7C00, 0x03E0, 0x001F), 32: (0xFF0000, 0xFF00, 0xFF)}
-"""Bits of red, green and blue where the file does not say."""
+"""Default bit masks of red, green and blue."""
 
 
 def read_bmp(data: bytes) -> Layout:
@@ -71,7 +71,7 @@ def read_bmp(data: bytes) -> Layout:
 
 
 def _unused_bits(data: bytes, bits: int, compression: int, pixels: slice) -> int:
-    """How many bits of each pixel no colour uses, where they are not the same in all pixels."""
+    """Number of bits per pixel that no colour uses and that are not constant."""
     masks = _MASKS[bits] if compression == _PLAIN else struct.unpack_from("<3I", data, 54)
     unused = ((1 << bits) - 1) & ~(masks[0] | masks[1] | masks[2])
     kind = np.dtype(f"<u{bits // 8}")

@@ -1,4 +1,4 @@
-"""Boxes, of which JPEG 2000, AVIF and HEIC files consist (ISO/IEC 14496-12)."""
+"""The box structure of JPEG 2000, AVIF and HEIC files (ISO/IEC 14496-12)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from deidkit.images.layouts.record import (
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """One box: its four letters, where its head begins, and where its content starts and stops."""
+    """One box: its type, start of its header, and range of its content."""
 
     kind: bytes
     head: int
@@ -25,12 +25,12 @@ class Box:
     stop: int
 
     def finding(self, kind: str = "application data (box)") -> FileFinding:
-        """That nothing needs its content."""
+        """Finding that its content is not needed."""
         return FileFinding(kind, "box", self.stop - self.start, self.start)
 
 
 def boxes(data: bytes, start: int = 0, stop: int | None = None) -> Iterator[Box]:
-    """The boxes of a file, or of a part of it; raises SampleError where one does not fit."""
+    """Yield the boxes of a file, or of a range of it; raises SampleError if one does not fit."""
     position, count, end = start, 0, len(data) if stop is None else stop
     while position < end:
         count += 1
@@ -50,6 +50,6 @@ def boxes(data: bytes, start: int = 0, stop: int | None = None) -> Iterator[Box]
 
 
 def check_metadata(findings: list[FileFinding]) -> None:
-    """Raise where there is more besides the pixels than a picture may have."""
+    """Raise if a picture has implausibly much metadata."""
     if sum(finding.size for finding in findings) > MAX_METADATA_BYTES:
         raise over_budget(f"more than {MAX_METADATA_BYTES >> 20} MB besides the pixels")

@@ -1,4 +1,4 @@
-"""EXIF (JEITA CP-3451): orientation, position and thumbnail, read from the bytes and from nothing that they execute."""
+"""EXIF (JEITA CP-3451): orientation, position and thumbnail, parsed from the bytes."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from deidkit.images.layouts.record import FileFinding
 
 _ORIENTATION, _GPS, _THUMBNAIL, _THUMBNAIL_SIZE = 274, 34853, 513, 514
 _ENTRIES = 1000
-"""Most entries of one directory that are read; cameras write fewer than 100."""
+"""Largest number of entries read per directory; cameras write fewer than 100."""
 
 
 @dataclass(frozen=True, slots=True)
 class Exif:
-    """What matters of an EXIF block."""
+    """The relevant content of an EXIF block."""
 
     orientation: int = 1
     findings: tuple[FileFinding, ...] = ()
@@ -24,7 +24,7 @@ class Exif:
 def read_exif(data: bytes, start: int, size: int, where: str) -> Exif:
     """Read an EXIF block.
 
-    A block that cannot be understood is still a finding; it does not spoil good pixels.
+    An unreadable block is a finding, too; it does not invalidate the pixels.
 
     Args:
         data: The file.
@@ -49,7 +49,7 @@ def read_exif(data: bytes, start: int, size: int, where: str) -> Exif:
 
 
 def _entries(block: bytes, order: str, offset: int) -> Iterator[tuple[int, int]]:
-    """Tag and first value of each entry of a directory; values that stand elsewhere give their offset."""
+    """Yield tag and first value of each directory entry; the offset for values stored elsewhere."""
     if not 8 <= offset <= len(block) - 2:
         return
     (count,) = struct.unpack_from(order + "H", block, offset)

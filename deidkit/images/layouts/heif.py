@@ -1,4 +1,4 @@
-"""AVIF and HEIC files (ISO/IEC 23008-12): the items, whose they are, and every byte of them."""
+"""AVIF and HEIC files (ISO/IEC 23008-12): the items, their relations, and every byte of them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _PROPERTIES = {
     b"ispe": 12, b"pixi": 16, b"av1C": 128, b"hvcC": 4096, b"auxC": 64, b"irot": 1, b"imir": 1, b"pasp": 8, b"colr": 11,
     b"clap": 32,
 }  # fmt: skip
-"""Boxes with the longest content that a picture needs."""
+"""Boxes of a picture, with the largest plausible size of their content."""
 
 _PICTURES = {b"av01", b"hvc1", b"grid"}
 _ALPHA = (b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha", b"urn:mpeg:hevc:2015:auxid:1")
@@ -26,13 +26,13 @@ _PADDING, _METADATA, _FRAMES = 15, 5, (3, 6)
 
 @dataclass(slots=True)
 class _Items:
-    """What the `meta` box says.
+    """Content of the `meta` box.
 
     Attributes:
-        primary: Number of the item that is shown.
+        primary: Number of the visible item.
         places: (start, stop) of each item in the file.
-        tiles: Items of which a grid consists, by number of the grid.
-        auxiliary: Items that belong to another, such as alpha.
+        tiles: Items of each grid, by the grid's number.
+        auxiliary: Items that belong to others, such as alpha.
         properties: Every property, in order.
     """
 
@@ -184,7 +184,7 @@ def _associations(data: bytes, box: Box, items: _Items, listed: list[Box]) -> No
 
 
 def _shown_size(data: bytes, items: _Items, width: int, height: int) -> tuple[int, int]:
-    """Size after cropping and turning. Encoders that code even sizes only crop one pixel; more would hide something."""
+    """Size after cropping and rotation. Encoders limited to even sizes crop one pixel; more would hide something."""
     for box in items.properties.get(items.primary, []):
         if box.kind == b"clap":
             across, down = _number(data, box.start, 4), _number(data, box.start + 8, 4)
@@ -198,7 +198,7 @@ def _shown_size(data: bytes, items: _Items, width: int, height: int) -> tuple[in
 
 
 def _alpha(data: bytes, items: _Items) -> int:
-    """The item that is the alpha of the one shown; 0 where there is none."""
+    """The alpha item of the visible one; 0 if there is none."""
     for number, target in items.auxiliary.items():
         named = [data[box.start : box.stop] for box in items.properties.get(number, []) if box.kind == b"auxC"]
         if target == items.primary and any(name in content for name in _ALPHA for content in named):
@@ -207,7 +207,7 @@ def _alpha(data: bytes, items: _Items) -> int:
 
 
 def _other_items(data: bytes, items: _Items, alpha: int) -> Iterator[FileFinding]:
-    """Items that are neither the picture, nor its tiles, nor its alpha, and what is besides the pixels in those."""
+    """Yield items other than the picture, its tiles and alpha, and non-pixel content of those."""
     shown = {items.primary, *items.tiles.get(items.primary, [])}
     shown |= {alpha, *items.tiles.get(alpha, [])} if alpha else set()
     for number, kind in items.kinds.items():
@@ -228,7 +228,7 @@ def _other_items(data: bytes, items: _Items, alpha: int) -> Iterator[FileFinding
 
 
 def _bytes_besides_frames(coded: bytes) -> int:
-    """Bytes of AV1 units that show nothing: padding, metadata, a second frame."""
+    """Number of bytes in invisible AV1 units: padding, metadata, a second frame."""
     at, extra, frames = 0, 0, 0
     while at < len(coded):
         head, start = coded[at], at + (2 if coded[at] & 4 else 1)
@@ -255,7 +255,7 @@ def _leb128(coded: bytes, at: int) -> tuple[int, int]:
 
 
 def _bytes_besides_slices(coded: bytes) -> int:
-    """Bytes of HEVC units that show nothing: supplemental information and what follows a picture."""
+    """Number of bytes in invisible HEVC units: supplemental information and data after a picture."""
     at, extra = 0, 0
     while at + 4 <= len(coded):
         size = _number(coded, at, 4)
@@ -268,7 +268,7 @@ def _bytes_besides_slices(coded: bytes) -> int:
 
 
 def _between(media: list[tuple[int, int]], used: list[tuple[int, int]]) -> Iterator[FileFinding]:
-    """Bytes of the media boxes that belong to no item."""
+    """Yield ranges of the media boxes that belong to no item."""
     ordered = sorted(used)
     for start, stop in media:
         reached = start

@@ -1,4 +1,4 @@
-"""Which format a file's content is of, and whether a picture of that size can be read at a bounded cost."""
+"""Recognition of a file's format, and limits of its decoding cost."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from deidkit.images.layouts.tiff import read_tiff
 from deidkit.images.layouts.webp import read_webp
 
 MAX_DECODED_BYTES = 320_000_000
-"""Of the pixels as stored: 80 million of 32 bits."""
+"""Limit of the stored pixels: 80 million of 32 bits."""
 
 MAX_DEEP_BYTES = 160_000_000
-"""Of pixels of more than 8 bits a channel, which cost more a byte: 26 million of 16-bit RGB, 20 million of RGBA."""
+"""Limit for more than 8 bits per channel, which cost more per byte: 26 million of 16-bit RGB, 20 million of RGBA."""
 
 _MAX_PIXELS: dict[Format, int] = {"JPEG2000": 12_000_000, "AVIF": 40_000_000, "HEIC": 40_000_000, "WEBP": 40_000_000}
-"""Formats whose decoders cost more time or memory a pixel than the others'."""
+"""Lower limits of pixels, for formats with slower or larger decoders."""
 
 _READERS: tuple[tuple[tuple[bytes, ...], Callable[[bytes], Layout]], ...] = (
     ((b"\xff\xd8",), read_jpeg),
@@ -40,7 +40,7 @@ _NO_PICTURE = "the file is not a picture in a format that can be read"
 
 
 def layout_of(data: bytes, max_pixels: int) -> Layout:
-    """How a picture's file is built; its content, not its name, says what it is.
+    """Parse the structure of a picture's file, whose format is determined by its content, not by its name.
 
     Raises:
         SampleError: It is empty, no picture, damaged, over a limit, or holds several pictures.
@@ -72,7 +72,7 @@ def layout_of(data: bytes, max_pixels: int) -> Layout:
 
 
 def reader_of(data: bytes) -> Callable[[bytes], Layout] | None:
-    """What reads the structure of a file that begins so; None for what is no picture."""
+    """Parser for a file that starts with these bytes; None if it is not a picture."""
     for signatures, read in _READERS:
         if data.startswith(signatures) and (read is not read_webp or data[8:12] in (b"WEBP", b"")):
             return read

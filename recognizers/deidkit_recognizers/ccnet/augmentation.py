@@ -1,4 +1,4 @@
-"""How training pictures of palms are varied, a whole batch at a time."""
+"""Augmentation of training pictures, a whole batch at a time."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - the name everyone gives it
 
 CONTRAST, SMALLEST_CROP, DISTORTION, DEGREES = 0.05, 0.8, 0.15, 10.0
-"""As the authors' program has them."""
+"""Values of the authors' program."""
 
 
 def published(rois: Tensor, generator: torch.Generator) -> Tensor:
@@ -20,7 +20,7 @@ def published(rois: Tensor, generator: torch.Generator) -> Tensor:
         generator: The only source of randomness.
 
     Returns:
-        A new tensor like `rois`; what lies outside the picture is 0.
+        A new tensor like `rois`; pixels outside of the picture are 0.
     """
     n = len(rois)
     way = torch.randint(0, 4, (n,), generator=generator)
@@ -37,7 +37,7 @@ def published(rois: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def light(rois: Tensor, generator: torch.Generator) -> Tensor:
-    """Change focus, light and noise of (n, 1, 128, 128) in 0..255, on the CPU, as other cameras and rooms would."""
+    """Vary focus, light and noise of (n, 1, 128, 128) in 0..255, on the CPU, as between cameras and rooms."""
     n = len(rois)
 
     def uniform(low: float, high: float) -> Tensor:
@@ -57,7 +57,7 @@ def warp(pictures: Tensor, maps: Tensor) -> Tensor:
 
     Args:
         pictures: (n, c, h, w) float.
-        maps: (n, 3, 3), from a place in the result to the place in the source, both in -1..1 from edge to edge.
+        maps: (n, 3, 3), from positions in the result to positions in the source, both in -1..1 from edge to edge.
     """
     n, _, height, width = pictures.shape
     ys = (torch.arange(height, dtype=torch.float32) + 0.5) * 2.0 / height - 1.0

@@ -1,6 +1,6 @@
-"""Compiled loops of what follows CCNet's filters, in single precision. Importing this module imports numba.
+"""Compiled kernels for the layers after CCNet's filters, in single precision. Importing this module imports numba.
 
-Not torch's, which needs five passes for what is one here: ``benchmarks/gates.py`` measures the rate.
+Torch needs five passes for this single one; ``benchmarks/gates.py`` measures the rate.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from numba.core.typing.templates import Signature
 
 FEATURES, FEATURE_LANES = 16, 16
-"""Output channels of the convolution, and places of a row that are made side by side."""
+"""Output channels of the convolution, and elements of a row that are computed side by side."""
 
 KERNEL = 5
 """Side of the convolution's kernel."""
@@ -31,7 +31,7 @@ _add_features = adding_products(np.float32, FEATURES, FEATURE_LANES)
 
 
 def _as_float(context: Context, bits: types.Type) -> tuple[Signature, Callable[..., ir.Value]]:
-    """The float32 of these bits."""
+    """Reinterpret bits as float32."""
 
     def generate(context: Any, builder: ir.IRBuilder, signature: Signature, arguments: Sequence[ir.Value]) -> ir.Value:
         return builder.bitcast(arguments[0], context.get_value_type(types.float32))
@@ -48,10 +48,10 @@ _ONE = np.float32(1)
 
 @compiled_contracting
 def _raise(row: NDArray[np.float32], less: NDArray[np.float32], powers: NDArray[np.float32]) -> None:
-    """exp(row - less), of what is at most 0, to the last digit or two; below exp(-87) it stays that."""
+    """exp(row - less) for non-positive arguments, to one or two units in the last place; constant below exp(-87)."""
     for i in range(powers.size):
         x = max(row[i] - less[i], _SMALLEST)
-        whole = (x * _LOG2E + _ROUNDER) - _ROUNDER  # to the nearest, as no float of this size has a fraction
+        whole = (x * _LOG2E + _ROUNDER) - _ROUNDER  # rounds to nearest: floats of this size have no fraction
         rest = (x - whole * _LN2_HIGH) - whole * _LN2_LOW
         series = _TERMS[0] * rest + _TERMS[1]
         series = series * rest + _TERMS[2]
@@ -62,7 +62,7 @@ def _raise(row: NDArray[np.float32], less: NDArray[np.float32], powers: NDArray[
         powers[i] = series * _float_of(np.int32((np.int32(whole) + np.int32(127)) << np.int32(23)))
 
 
-# Each loop over a row is a function of its own, without branches: only so does the compiler use vector instructions.
+# Each loop over a row is a separate, branchless function: only then does the compiler vectorize it.
 
 
 @compiled_contracting
@@ -79,7 +79,7 @@ def _add(row: NDArray[np.float32], sums: NDArray[np.float32]) -> None:
 
 @compiled_contracting
 def _largest(row: NDArray[np.float32], scratch: NDArray[np.float32]) -> float:
-    """Of a row whose length is a power of two, half with half so that it becomes vector instructions."""
+    """Maximum of a row whose length is a power of two, by halving, so that it is vectorized."""
     length = row.size // 2
     for i in range(length):
         scratch[i] = max(row[i], row[i + length])
@@ -92,7 +92,7 @@ def _largest(row: NDArray[np.float32], scratch: NDArray[np.float32]) -> float:
 
 @compiled_contracting
 def _sum(row: NDArray[np.float32], scratch: NDArray[np.float32]) -> float:
-    """As `_largest`."""
+    """Sum of a row, by halving like `_largest`."""
     length = row.size // 2
     for i in range(length):
         scratch[i] = row[i] + row[i + length]
@@ -135,9 +135,9 @@ def compete(responses: NDArray[np.float32], share: float, won: NDArray[np.float3
 
     Args:
         responses: (n, s, s), s a power of two.
-        share: Of the competition across filters; the rest is split between rows and columns.
-        won: (n, s, 2, m), even and odd columns of what was won, apart; m > s / 2, of which the rest is not written.
-        means: (n,) over the places, written.
+        share: Weight of the competition across filters; the rest is split between rows and columns.
+        won: (n, s, 2, m), even and odd columns of the result separately; m > s / 2, of which the rest is not written.
+        means: (n,) spatial means, written.
     """
     filters, side = responses.shape[0], responses.shape[1]
     places, rest = side * side, np.float32((1 - share) / 2)
@@ -205,14 +205,14 @@ def features_of(
     bias: NDArray[np.float32],
     features: NDArray[np.float32],
 ) -> None:
-    """Competition, squeeze and excitation, convolution of stride 2, and the larger of each 2 x 2.
+    """Competition, squeeze and excitation, convolution with stride 2, and 2 x 2 max pooling.
 
     Args:
         responses: (n, s, s), s a power of two.
         share: See `compete`.
         squeeze: (n, n).
         excite: (n, n).
-        convolution: (n, 25, FEATURES) weights, the kernels' places in the order of reading.
+        convolution: (n, 25, FEATURES) weights, kernel positions in row-major order.
         bias: (FEATURES,).
         features: (FEATURES, t, t), t the whole part of (s - 3) / 4; written.
     """

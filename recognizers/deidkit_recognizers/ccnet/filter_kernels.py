@@ -1,6 +1,6 @@
 """Compiled filtering with a bank of symmetric filters, in single precision. Importing this module imports numba.
 
-Not torch's, whose convolutions do not know that the filters are symmetric: ``benchmarks/gates.py`` measures the rate.
+Torch's convolutions do not exploit the filters' symmetry; ``benchmarks/gates.py`` measures the rate.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from deidkit.compiling import compiled_contracting
 from deidkit_recognizers.product_kernels import adding_products, combining
 
 TOGETHER, LANES = 5, 64
-"""Filters that share what is read of the picture, and their responses that are made side by side."""
+"""Filters that share loaded pixels, and responses that are computed side by side."""
 
 ROW = 32
-"""Numbers of a row that are added up at once: half of a row of responses, or all of it."""
+"""Elements of a row that are summed at once: half of a row of responses, or all of it."""
 
 _add_rows, _subtract_rows = combining("fadd", np.float32, ROW), combining("fsub", np.float32, ROW)
 _add_filtered = adding_products(np.float32, TOGETHER, LANES)
@@ -29,11 +29,11 @@ def filter_symmetric(
     odd: NDArray[np.float32],
     responses: NDArray[np.float32],
 ) -> None:
-    """Correlate a picture with a bank of symmetric filters, zeros around it, in every second row and column.
+    """Correlate a zero-padded picture with a bank of symmetric filters, in every second row and column.
 
-    Each filter is the same after half a turn, and each has one that is its mirror image. So four pixels that lie
-    mirrored about the centre are added up in two ways, once for all filters, and each sum meets one weight for two
-    filters: a quarter of the products.
+    Each filter is symmetric under half a turn, and each has a mirrored counterpart. So four pixels mirrored about the
+    centre are summed in two ways, once for all filters, and each sum meets one weight for two filters: a quarter of
+    the products.
 
     Args:
         picture: (s, s), s being 128 or 64.

@@ -1,4 +1,4 @@
-"""CCNet's blocks on a CPU, prepared once for many pictures; the numbers are those of the network to rounding."""
+"""CCNet's blocks on a CPU, prepared once for many pictures; results equal the network's up to rounding."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def _grouped(weights: NDArray[np.float64]) -> NDArray[np.float32]:
 
 @dataclass(frozen=True)
 class _Order:
-    """A bank of filters with what follows it; see `filter_symmetric` and `features_of`."""
+    """A filter bank and its subsequent layers; see `filter_symmetric` and `features_of`."""
 
     filters: int
     bank: Folded
@@ -109,12 +109,12 @@ class Blocks:
             self._blocks.append((first, _Order.of(block.second_gabor, block.second)))
 
     def features(self, pictures: torch.Tensor) -> torch.Tensor:
-        """As `CCNet.features`: (n, 1, 128, 128) -> (n, 13152); each the same whatever else is in the batch."""
+        """See `CCNet.features`: (n, 1, 128, 128) -> (n, 13152); independent of the batch."""
         found = np.empty((len(pictures), CCNet.FEATURES), np.float32)
         for picture, of_picture in zip(pictures[:, 0].numpy(), found, strict=True):
             for (first, second), of_block in zip(self._blocks, of_picture.reshape(len(self._blocks), -1), strict=True):
                 responses = first.responses(picture)
-                again = second.responses(responses.sum(axis=0))  # every response meets the same filter
+                again = second.responses(responses.sum(axis=0))  # all responses are filtered by the same bank
                 first.features(responses, of_block[: self.FIRST_ORDER])
                 second.features(again, of_block[self.FIRST_ORDER :])
         return torch.from_numpy(found)

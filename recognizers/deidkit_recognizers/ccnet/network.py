@@ -21,7 +21,7 @@ CHANNEL_WEIGHT = 0.8
 
 @dataclass(frozen=True)
 class CCNetShape:
-    """What of the network can be scaled; the defaults are the published one.
+    """Scalable dimensions of the network; the defaults are the published ones.
 
     Attributes:
         competitors: Orientations of the three blocks.
@@ -45,12 +45,12 @@ class CCNetShape:
 
 
 class LearnableGabor(nn.Module):
-    """A bank of Gabor filters whose width, aspect and frequency are learned and shared, orientations fixed.
+    """A bank of Gabor filters with learned, shared width, aspect and frequency, and fixed orientations.
 
     Args:
         competitors: Number of orientations.
         size: Side of the kernel in pixels, odd.
-        ratio: Scale of the first guess: sigma 9.2 x ratio, frequency 0.057 / ratio.
+        ratio: Scale of the initial values: sigma 9.2 x ratio, frequency 0.057 / ratio.
     """
 
     def __init__(self, competitors: int, size: int, ratio: float) -> None:
@@ -76,8 +76,8 @@ class LearnableGabor(nn.Module):
     def forward(self, picture: Tensor) -> Tensor:
         """Filter with stride 2.
 
-        Every input channel meets the same filter, so their sum is filtered once: the same numbers for a fraction of
-        the work.
+        All input channels are filtered by the same bank, so their sum is filtered once: the same result for a fraction
+        of the work.
         """
         summed = picture.sum(dim=1, keepdim=True)
         return F.conv2d(summed, self.kernels(), stride=2, padding=self.size // 2)
@@ -138,7 +138,7 @@ class CCNet(nn.Module):
         self.embedding = nn.Linear(self.shape.hidden, self.shape.embedding)
 
     def features(self, picture: Tensor) -> Tensor:
-        """(n, 1, 128, 128) -> (n, 13152), what the three blocks say."""
+        """(n, 1, 128, 128) -> (n, 13152), features of the three blocks."""
         return torch.cat([block(picture) for block in self.blocks], dim=1)
 
     def forward(self, picture: Tensor) -> tuple[Tensor, Tensor]:
@@ -167,7 +167,7 @@ def normalize(rois: Tensor) -> Tensor:
 
 
 class OfRegions(nn.Module):
-    """CCNet on regions as they are cut."""
+    """CCNet with normalisation of raw regions."""
 
     def __init__(self, network: CCNet) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""CCNet's weights as its authors' program writes them: a state dictionary under the names of their classes."""
+"""Import of weights from the authors' program: a state dictionary with the names of their classes."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from deidkit_networks.weights import Weights
 from deidkit_recognizers.ccnet.network import CCNetShape
 
 CLASSIFIER = "arclayer_.weight"
-"""Only training needs it; its rows are the palms that were trained on."""
+"""Classifier weights, needed for training only; its rows are the palms of the training set."""
 
 BLOCKS = 3
 ORDERS = {"first": ("gabor_conv2d", "se1", "conv1_1"), "second": ("gabor_conv2d2", "se2", "conv2_1")}
-"""Our two orders of a block -> the parts of theirs."""
+"""Orders of a block -> names of their parts in the authors' program."""
 
 
 def read(path: Path, architecture: str) -> Weights:
     """The weights in a ``.pth`` file of the authors' program.
 
-    What the file does not learn, orientations and phases of the filters, is compared with the published values, as our
-    network computes them. The share of the competition across channels does not stand in it: 0.8 is the program's.
+    Fixed orientations and phases of the filters are compared with the published values. The weight of the competition
+    across channels is not in the file: 0.8 is the program's.
 
     Raises:
         MissingModel: It is not a state dictionary of CCNet, or of one with other filters; the message names a tensor.
@@ -51,7 +51,7 @@ def read(path: Path, architecture: str) -> Weights:
 
 
 def _names() -> dict[str, str]:
-    """Our name of each learned tensor -> theirs."""
+    """Our name of each learned tensor -> the authors' name."""
     names: dict[str, str] = {}
     for block in range(BLOCKS):
         for order, (gabor, squeeze, convolution) in ORDERS.items():
@@ -74,7 +74,7 @@ _FIXED = re.compile(r"cb\d\.gabor_conv2d2?\.(theta|psi)")
 
 
 def _check_filters(tensors: dict[str, Tensor], path: Path) -> None:
-    """Take out what is fixed, and refuse other values of it than the published ones."""
+    """Remove fixed tensors, and reject values that differ from the published ones."""
     for name in [name for name in tensors if _FIXED.fullmatch(name)]:
         values = tensors.pop(name).float()
         right = torch.zeros_like(values)

@@ -1,4 +1,4 @@
-"""How CCNet is trained."""
+"""Training of CCNet."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ CLASSIFICATION_WEIGHT = 0.8
 
 
 class CCNetWithClassifier(nn.Module):
-    """The network and the classifier that training needs."""
+    """The network with the classifier for training."""
 
     def __init__(self, shape: CCNetShape, identities: int) -> None:
         super().__init__()
@@ -81,7 +81,7 @@ class CCNetTrainer(NetworkTrainer[CCNetWithClassifier]):
         return torch.optim.Adam(module.parameters(), self.learning_rate)
 
     def rate(self, progress: float) -> float:
-        """Published: StepLR(500 of 3000 epochs, 0.8)."""
+        """Learning rate factor, as published: StepLR(500 of 3000 epochs, 0.8)."""
         if self.schedule == "cosine":
             return 0.5 * (1.0 + math.cos(math.pi * min(1.0, progress))) + 1e-3
         return float(0.8 ** math.floor(6.0 * min(progress, 0.999)))

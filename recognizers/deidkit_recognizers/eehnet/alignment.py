@@ -1,4 +1,4 @@
-"""Aligns hands: turned, scaled and mirrored by their keypoints to look like a right palm, fingers up."""
+"""Alignment of hands: rotated, scaled and mirrored to a right palm with its fingers up, by keypoints."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from deidkit.protocols import Hand, Image
 HEIGHT, WIDTH = 288, 224
 
 BASE = (0, 5, 9, 13, 17)
-"""Wrist and knuckles: they move little against one another."""
+"""Wrist and knuckles, which hardly move relative to one another."""
 
 PLACES = np.array([[0.48, 0.90], [0.66, 0.52], [0.54, 0.49], [0.42, 0.51], [0.31, 0.56]]) * [WIDTH, HEIGHT]
-"""Where they come to lie, x y in pixels."""
+"""Their target positions, x y in pixels."""
 
 
 def align(pixels: Image, hand: Hand) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    """A hand in its place, (288, 224) uint8 grey, 0 beyond the picture, and its (21, 2) keypoints there, x y.
+    """Align a hand: (288, 224) uint8 grey, 0 outside of the picture, and its (21, 2) keypoints there, x y.
 
     Raises:
-        SampleError: The keypoints lie in one place or on a line.
+        SampleError: The keypoints coincide or are collinear.
     """
     points = np.asarray(hand.keypoints, np.float64)
     index, little = points[5] - points[0], points[17] - points[0]
@@ -34,14 +34,14 @@ def align(pixels: Image, hand: Hand) -> tuple[NDArray[np.uint8], NDArray[np.floa
     move[:, :2] = move[:, :2] @ mirror
     grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
     scale = float(np.sqrt(abs(np.linalg.det(move[:, :2]))))
-    if scale < 0.5:  # averaged before it shrinks, or fine lines would turn into noise
+    if scale < 0.5:  # average before reducing, since aliasing would turn fine lines into noise
         grey = cv2.GaussianBlur(grey, (0, 0), 0.35 / scale)
     placed = cv2.warpAffine(grey, move, (WIDTH, HEIGHT), flags=cv2.INTER_LINEAR)
     return np.asarray(placed, np.uint8), (points @ move[:, :2].T + move[:, 2]).astype(np.float32)
 
 
 def _similarity(source: NDArray[np.float64], target: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The turn, scale and shift that bring points closest to others (Umeyama, IEEE TPAMI 1991); (2, 3)."""
+    """Similarity transform that maps points closest to others (Umeyama, IEEE TPAMI 1991); (2, 3)."""
     from_mean, to_mean = source.mean(axis=0), target.mean(axis=0)
     one, other = source - from_mean, target - to_mean
     left, values, right = np.linalg.svd(other.T @ one)

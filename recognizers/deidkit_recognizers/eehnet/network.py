@@ -14,18 +14,18 @@ from torch.nn import functional as F  # noqa: N812 - the name everyone gives it
 from deidkit_recognizers.eehnet.alignment import HEIGHT, WIDTH
 
 PALM_SIZE, FINGER_SIZE = (96, 96), (80, 32)
-"""Height and width of the parts as they are looked at."""
+"""Height and width of the sampled parts."""
 
 FINGERS = ((1, 4), (5, 8), (9, 12), (13, 16), (17, 20))
 """First and last keypoint of thumb to little finger."""
 
 REACH = 0.1
-"""How far the localisation network may move a part, in parts of its size."""
+"""Largest displacement of a part by the localisation network, in parts of its size."""
 
 
 @dataclass(frozen=True)
 class HandShape:
-    """What of the network can be scaled."""
+    """Scalable dimensions of the network."""
 
     width: int = 16
     embedding: int = 192
@@ -41,7 +41,7 @@ class HandShape:
 
 
 class Localization(nn.Module):
-    """Looks at the whole hand and refines where each part is; at first it moves nothing."""
+    """Refines the placement of the parts from the whole hand; initially the identity."""
 
     def __init__(self, parts: int) -> None:
         super().__init__()
@@ -63,7 +63,7 @@ class Localization(nn.Module):
 
 
 def place(keypoints: Tensor) -> Tensor:
-    """Where palm and fingers are, by the keypoints alone.
+    """Placement of palm and fingers from the keypoints.
 
     Args:
         keypoints: (n, 21, 2), x y in pixels of the aligned hand.
@@ -94,21 +94,21 @@ def sample(hands: Tensor, placement: Tensor, size: tuple[int, int]) -> Tensor:
     return F.grid_sample(hands, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
 
 
-def evened(hands: Tensor) -> Tensor:
-    """Brightness and contrast made even: what is left is lines and texture."""
+def normalised(hands: Tensor) -> Tensor:
+    """Normalise local brightness and contrast, which leaves lines and texture."""
     mean = _averaged(hands)
     spread = _averaged((hands - mean).square()).sqrt()
     return (hands - mean) / (spread + 4.0)
 
 
 def _averaged(pictures: Tensor) -> Tensor:
-    """The mean over about 28 pixels around each: at a quarter of the size, where it costs next to nothing."""
+    """Local mean over about 28 pixels, computed at a quarter of the size for speed."""
     small = F.avg_pool2d(F.avg_pool2d(pictures, 4), 7, 1, 3, count_include_pad=False)
     return F.interpolate(small, size=pictures.shape[-2:], mode="bilinear", align_corners=False)
 
 
 def part_network(width: int) -> nn.Sequential:
-    """Looks at one part: a quarter of its height and width, `width` channels."""
+    """Convolutional network of one part: reduces height and width to a quarter, with `width` channels."""
     return nn.Sequential(
         nn.Conv2d(1, width, 7, stride=2, padding=3, bias=False), nn.BatchNorm2d(width), nn.ReLU(),
         nn.Conv2d(width, 2 * width, 3, padding=1, bias=False), nn.BatchNorm2d(2 * width), nn.ReLU(), nn.MaxPool2d(2),
@@ -117,7 +117,7 @@ def part_network(width: int) -> nn.Sequential:
 
 
 class HandNetwork(nn.Module):
-    """Palm and five fingers, each in its place, in one embedding."""
+    """One embedding from the palm and five fingers."""
 
     def __init__(self, shape: HandShape | None = None) -> None:
         super().__init__()
@@ -130,11 +130,11 @@ class HandNetwork(nn.Module):
         self.embedding = nn.Linear(palm + self.finger_features, self.shape.embedding)
 
     def parts(self, hands: Tensor, keypoints: Tensor) -> tuple[Tensor, Tensor]:
-        """(n, 1, 96, 96) palms and (n, 5, 1, 80, 32) fingers of evened hands."""
-        even = evened(hands)
+        """(n, 1, 96, 96) palms and (n, 5, 1, 80, 32) fingers of normalised hands."""
+        even = normalised(hands)
         start = place(keypoints)
         change = self.localization(even)
-        # the change is in parts of the part: a step along its own axes
+        # Changes are relative to the part's size, along its own axes.
         axes, centre = start[..., :2], start[..., 2:]
         turned = torch.cat([axes + axes @ change[..., :2], centre + axes @ change[..., 2:]], dim=3)
         palm = sample(even, turned[:, 0], PALM_SIZE)
@@ -142,13 +142,13 @@ class HandNetwork(nn.Module):
         return palm, torch.stack(fingers, dim=1)
 
     def features(self, hands: Tensor, keypoints: Tensor) -> Tensor:
-        """What the part networks say, side by side, of (n, 1, 288, 224) hands in 0..255 with (n, 21, 2) keypoints."""
+        """Concatenated features of the parts of (n, 1, 288, 224) hands in 0..255 with (n, 21, 2) keypoints."""
         palm, fingers = self.parts(hands, keypoints)
         seen = self.finger(fingers.flatten(0, 1)).unflatten(0, fingers.shape[:2])
         return torch.cat([self.palm(palm).flatten(1), seen.flatten(1)], dim=1)
 
     def palm_features(self, regions: Tensor) -> Tensor:
-        """What the palm's network says of (n, 128, 128) palm regions, fingers up, in its part of `features`."""
+        """The palm's part of `features` for (n, 128, 128) palm regions, fingers up."""
         return _palm_features(self.palm, regions)
 
     def forward(self, hands: Tensor, keypoints: Tensor) -> Tensor:
@@ -158,10 +158,10 @@ class HandNetwork(nn.Module):
 
 
 class PalmAlone(nn.Module):
-    """A copy of the layers of a network that see the palm: palm regions to what they add to an embedding.
+    """A copy of the palm's layers of a network: maps palm regions to their contribution to the embedding.
 
     Args:
-        network: Of whole hands; it stays as it is.
+        network: Network of whole hands, which is not changed.
     """
 
     def __init__(self, network: HandNetwork) -> None:
@@ -179,6 +179,6 @@ class PalmAlone(nn.Module):
 
 
 def _palm_features(palm: nn.Module, regions: Tensor) -> Tensor:
-    even = evened(regions[:, None].float())
+    even = normalised(regions[:, None].float())
     features: Tensor = palm(F.interpolate(even, PALM_SIZE, mode="bilinear", antialias=True)).flatten(1)
     return features

@@ -1,4 +1,4 @@
-"""How the EEHNet-style network is trained."""
+"""Training of the EEHNet-style network."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ JITTER = 0.02
 
 
 class HandWithClassifier(nn.Module):
-    """The network and the classifier that training needs."""
+    """The network with the classifier for training."""
 
     def __init__(self, shape: HandShape, identities: int) -> None:
         super().__init__()
@@ -69,11 +69,11 @@ class HandTrainer(NetworkTrainer[HandWithClassifier]):
         return torch.optim.Adam(module.parameters(), self.learning_rate)
 
     def rate(self, progress: float) -> float:
-        """A cosine to 0."""
+        """Learning rate factor: cosine decay to 0."""
         return 0.5 * (1.0 + math.cos(math.pi * min(1.0, progress))) + 1e-3
 
     def augment(self, batch: Batch, generator: torch.Generator) -> Batch:
-        """Focus, noise and brightness varied; keypoints moved as a detector's errors would."""
+        """Vary focus, noise and brightness; jitter keypoints like a detector's errors."""
         hands = batch["hand"][:, None].float()
         n = len(hands)
 

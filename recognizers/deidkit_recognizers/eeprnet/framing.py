@@ -1,4 +1,4 @@
-"""What the network is shown: the square around a hand, mirrored to look like a right one, and where its palm is."""
+"""Input of the network: the square around a hand, mirrored to a right one, and the points of its palm."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ SIZE = 224
 """Side of the picture in pixels."""
 
 MARGIN = 1.15
-"""Side of the square in parts of the hand's extent."""
+"""Side of the square in multiples of the hand's extent."""
 
 
 def frame(pixels: Image, hand: Hand) -> tuple[Image, NDArray[np.float64]]:
-    """The hand's square.
+    """Crop the hand's square.
 
-    The published networks were shown pictures of one hand each; here the square is cut by the keypoints.
+    The published networks were given pictures of one hand each; here the square is cropped by the keypoints.
 
     Args:
         pixels: (height, width, 3) uint8 RGB.
         hand: The hand.
 
     Returns:
-        (224, 224, 3) uint8, black beyond the picture; and the (2, 3) map from the picture's pixels to -1..1 in it.
+        (224, 224, 3) uint8, black outside of the picture; and the (2, 3) map from the picture's pixels to -1..1 in it.
 
     Raises:
-        SampleError: The keypoints lie in one place or on a line.
+        SampleError: The keypoints coincide or are collinear.
     """
     points = np.asarray(hand.keypoints, np.float64)
     index, little = points[5] - points[0], points[17] - points[0]
@@ -42,14 +42,14 @@ def frame(pixels: Image, hand: Hand) -> tuple[Image, NDArray[np.float64]]:
     unit = np.array([[flip / half, 0.0, -flip * centre[0] / half], [0.0, 1.0 / half, -centre[1] / half]])
     move = unit * (SIZE / 2)
     move[:, 2] += SIZE / 2 - 0.5
-    if half > SIZE:  # averaged before it shrinks, or fine lines would turn into noise
+    if half > SIZE:  # average before reducing, since aliasing would turn fine lines into noise
         pixels = np.asarray(cv2.GaussianBlur(pixels, (0, 0), 0.35 * 2 * half / SIZE), np.uint8)
     framed = cv2.warpAffine(pixels, move, (SIZE, SIZE), flags=cv2.INTER_LINEAR)
     return np.asarray(framed, np.uint8), unit
 
 
 def palm_points(corners: NDArray[np.float32], unit: NDArray[np.float64]) -> NDArray[np.float32]:
-    """The 3 x 3 grid over the palm's region, as the network gives it.
+    """The 3 x 3 grid over the palm's region, in the network's output format.
 
     Args:
         corners: (4, 2) of the region in the picture: top left, top right, bottom right, bottom left, fingers up.

@@ -22,7 +22,7 @@ CONTROL = torch.cartesian_prod(torch.tensor([-1.0, 0.0, 1.0]), torch.tensor([-1.
 
 @dataclass(frozen=True)
 class Shape:
-    """What of the network can be scaled; the defaults are the published one.
+    """Scalable dimensions of the network; the defaults are the published ones.
 
     Attributes:
         width: Channels of the first block of VGG; the next have twice and four times as many.
@@ -60,7 +60,7 @@ def vgg_to_pool3(width: int) -> nn.Sequential:
 
 
 def unit_length(features: Tensor) -> Tensor:
-    """Each place's channels at length 1: the published response normalisation (1e-6, 1, 0.5) over all channels."""
+    """Normalise the channels at each position to norm 1: the published response normalisation (1e-6, 1, 0.5)."""
     return features / (1e-6 + features.square().sum(dim=1, keepdim=True)).sqrt()
 
 
@@ -73,7 +73,7 @@ class Localization(nn.Module):
         self.first = nn.Conv2d(4 * shape.width, shape.hidden, 7)
         self.second = nn.Conv2d(shape.hidden, shape.hidden // 4, 1)
         self.points = nn.Conv2d(shape.hidden // 4, 18, 1)
-        with torch.no_grad():  # begins with a square in the middle
+        with torch.no_grad():  # initially a square in the middle
             self.points.weight.mul_(0.1)
             self.points.bias.copy_(0.4 * CONTROL.T.reshape(-1))  # type: ignore[union-attr]
 
@@ -87,10 +87,10 @@ class Localization(nn.Module):
 
 
 def spline_grid(points: Tensor, size: int = ROI) -> Tensor:
-    """Where each pixel of the flattened palm comes from: the thin-plate spline with U = r^2 log r^2 and no smoothing.
+    """Source position of each pixel of the flattened palm: thin-plate spline with U = r^2 log r^2, no smoothing.
 
     Args:
-        points: (n, 18), where the control points are in the picture, in -1..1.
+        points: (n, 18), positions of the control points in the picture, in -1..1.
         size: Side of the flattened palm.
 
     Returns:
@@ -147,7 +147,7 @@ class EEPRnet(nn.Module):
 def prepared(hands: Tensor) -> Tensor:
     """(n, 224, 224, 3) uint8 -> (n, 3, 224, 224) float, mean subtracted, in units of 64 grey levels.
 
-    The published networks take grey levels; a constant factor is the first layer's to learn.
+    The published networks take grey levels; the first layer can learn a constant factor.
     """
     mean = torch.tensor(MEAN, device=hands.device)
     return ((hands.float() - mean) / 64.0).permute(0, 3, 1, 2)

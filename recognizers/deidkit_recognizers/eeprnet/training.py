@@ -1,4 +1,4 @@
-"""How ROI-LAnet and EE-PRnet are trained: first where the palm is, then whose it is, then both."""
+"""Training of ROI-LAnet and EE-PRnet: first localization, then recognition, then both jointly."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ from deidkit_recognizers.eeprnet.network import EEPRnet, Shape, prepared
 ANGLES = (-90.0, -20.0, -5.0, 0.0, 5.0, 20.0, 90.0)
 SCALES = (0.8, 0.9, 1.0, 1.1, 1.2)
 SHIFTS = (-0.2, -0.15, -0.1, 0.1, 0.15, 0.2)
-"""How pictures are turned, scaled and shifted, as published."""
+"""Rotations, scales and shifts of the augmentation, as published."""
 
 LOCATED = 25 / 65
-"""Share of the training after which ROI-LAnet is done: 25 epochs, then 40 of EE-PRnet."""
+"""Share of the training for ROI-LAnet alone: 25 epochs, then 40 of EE-PRnet."""
 
 JOINED, SETTLED = LOCATED + (1 - LOCATED) * 20 / 40, LOCATED + (1 - LOCATED) * 35 / 40
-"""From here on both learn together (strategy S4); from there on without dropout, ten times slower."""
+"""Shares after which both learn jointly (strategy S4), and without dropout at a tenth of the learning rate."""
 
 VGG = (0, 2, 5, 7, 10, 12, 14)
 """Numbers of VGG-16's convolutions up to its third pooling, in torchvision's names."""
 
 
 class WithClassifier(nn.Module):
-    """The networks and the classifier that training needs."""
+    """The networks with the classifier for training."""
 
     def __init__(self, shape: Shape, identities: int) -> None:
         super().__init__()
@@ -98,11 +98,11 @@ class EEPRnetTrainer(NetworkTrainer[WithClassifier]):
         return torch.optim.SGD(module.parameters(), self.learning_rate, momentum=0.9)
 
     def rate(self, progress: float) -> float:
-        """1, and a tenth at the end."""
+        """Learning rate factor: 1, and a tenth at the end."""
         return 1.0 if progress < SETTLED else 0.1
 
     def augment(self, batch: Batch, generator: torch.Generator) -> Batch:
-        """Hands turned, scaled and shifted, with their points."""
+        """Rotate, scale and shift hands with their points."""
         hands = prepared(batch["hand"])
         n = len(hands)
 
@@ -120,7 +120,7 @@ class EEPRnetTrainer(NetworkTrainer[WithClassifier]):
         return {"hand": F.grid_sample(hands, grid, align_corners=False), "points": moved.flatten(1)}
 
     def loss(self, module: WithClassifier, batch: Batch, labels: Tensor, progress: float) -> Tensor:
-        """The stage's: squared distances of the points, cross-entropy of the identities, or both."""
+        """Loss of the current stage: squared distances of the points, cross-entropy of the identities, or both."""
         network = module.network
         if progress < LOCATED:
             off: Tensor = network.localization(batch["hand"]) - batch["points"]
@@ -146,7 +146,7 @@ class EEPRnetTrainer(NetworkTrainer[WithClassifier]):
         network.embedding.bias.copy_(bias)
 
     def evaluate(self, module: WithClassifier, batches: Iterable[Batch], labels: NDArray[np.int64]) -> dict[str, float]:
-        """Error rates of the held-out hands, and how far their points are off, in percent of the palm's side."""
+        """Error rates of the held-out hands, and mean error of their points, in percent of the palm's side."""
         embedded, errors = [], []
         for batch in batches:
             hands = prepared(batch["hand"])
