@@ -271,9 +271,14 @@ def test_errors_name_arguments_not_options_of_the_command_line(palms: Path, tmp_
     assert said(lambda: api.audit(str(palms), "blur", "edm", attack_budget=0)) == budget
     none = "an audit needs at least one engine; see: deidkit plugins --kind engine"
     assert said(lambda: api.audit(str(palms), [])) == none
-    assert "leave out roi=True" in said(lambda: api.match(2 * sorted(palms.iterdir())[:1], "eehnet", roi=True))
     api.deidentify(palms, tmp_path / "copies", "mask", kind="roi")
     assert "allow overwrite=True" in said(lambda: api.deidentify(palms, tmp_path / "copies", "blur", kind="roi"))
+
+
+def test_a_recognizer_of_hands_refuses_palm_regions(palms: Path) -> None:
+    pytest.importorskip("torch", reason="needs the extra 'deep': pip install '.[deep]'")
+    with pytest.raises(DeidkitError, match="leave out roi=True"):
+        api.match(2 * sorted(palms.iterdir())[:1], "eehnet", roi=True)
 
 
 def test_progress_is_lines_for_whoever_asks(

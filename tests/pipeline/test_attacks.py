@@ -248,9 +248,9 @@ def test_an_engine_is_run_as_often_as_the_user_says(few_palms: Path) -> None:
 
 
 def test_a_budget_or_runs_that_mean_nothing_are_refused(few_palms: Path) -> None:
-    with pytest.raises(UsageError, match="--attack-budget 0 leaves no time"):
+    with pytest.raises(UsageError, match="attack_budget 0 leaves no time"):
         audited(few_palms, Counted(), attack_budget=0)
-    with pytest.raises(UsageError, match="--attack-runs 17 is not in"):
+    with pytest.raises(UsageError, match="attack_runs 17 is not in"):
         audited(few_palms, Counted(), attack_runs=17)
 
 
