@@ -36,7 +36,7 @@ from deidkit.pipeline.matching import Matcher
 from deidkit.pipeline.options import AuditOptions
 from deidkit.pipeline.plan import EngineChoice
 from deidkit.processors import available
-from deidkit.progress import Progress, Silent
+from deidkit.progress import Progress, Recorder, Silent
 from deidkit.progress_lines import Lines
 from deidkit.protocols import Dataset, Image, Recognizer
 from deidkit.result import AuditResult, Estimate, Row, Verdict, rows
@@ -74,12 +74,15 @@ class Audit:
         folder: Where its report is; None where none was asked for.
         reports: The main file of each report.
         abandoned: Sentences about templates that other audits left.
+        messages: What was noted while it ran, with the texts of plugins' exceptions, which are not stored; empty for
+            an audit that was loaded.
     """
 
     result: AuditResult
     folder: Path | None = None
     reports: tuple[Path, ...] = ()
     abandoned: tuple[str, ...] = ()
+    messages: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         engines = ", ".join(engine.component.label for engine in self.result.engines)
@@ -205,14 +208,15 @@ def audit(
     formats = settings.pop("formats", ("html", "json") if output is not None else ())
     execution = {name: settings.pop(name) for name in _EXECUTION if name in settings}
     plan = AuditPlan(dataset=dataset, engines=_as_tuple(engines), recognizers=_as_tuple(recognizers), **settings)
+    listener = Recorder(_listener(progress))
     with _output_and_store(output, db) as (folder, store):
         outcome = run_audit(
             plan,
             Execution(db=store, output=folder, formats=formats, **{"threads": available(), **execution}),
-            _listener(progress),
+            listener,
         )
     report_folder = outcome.folder if formats else None
-    return Audit(outcome.result, report_folder, tuple(outcome.written), tuple(outcome.abandoned))
+    return Audit(outcome.result, report_folder, tuple(outcome.written), tuple(outcome.abandoned), tuple(listener.notes))
 
 
 _LISTS = ("quality", "requirements", "baselines", "attackers", "formats")

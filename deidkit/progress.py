@@ -42,3 +42,27 @@ class Silent:
 
     def note(self, sentence: str) -> None:
         """Ignore a sentence."""
+
+
+class Recorder:
+    """Keeps all notes, and passes them and the stages on.
+
+    Attributes:
+        notes: The sentences, in order of arrival.
+
+    Args:
+        receiver: Shows them.
+    """
+
+    def __init__(self, receiver: Progress) -> None:
+        self._receiver = receiver
+        self.notes: list[str] = []
+
+    def stage(self, name: str, total: int | None) -> AbstractContextManager[Stage]:
+        """Open a stage of the receiver."""
+        return self._receiver.stage(name, total)
+
+    def note(self, sentence: str) -> None:
+        """Keep a sentence and pass it on."""
+        self.notes.append(sentence)
+        self._receiver.note(sentence)

@@ -256,6 +256,9 @@ def test_a_function_that_raises_is_heard_without_progress(palms: Path, tmp_path:
 
     done = api.deidentify(palms, tmp_path / "copies", fails, kind="roi")
     assert {one.reason for one in done.failed} == {"the engine raised ValueError: no table for this palm"}
+    found = run(palms, fails)
+    assert any("raised ValueError: no table for this palm" in message for message in found.messages)
+    assert "no table" not in repr(found.result)  # the text may hold a name, so it is not stored
 
 
 def test_errors_name_arguments_not_options_of_the_command_line(palms: Path, tmp_path: Path) -> None:
