@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
+from scipy import fft
 
 from deidkit.leakage.motion import Motion
 from deidkit.leakage.relief import Bands, Plane, Region, correlation, gain
@@ -98,8 +99,8 @@ class Measured:
         independent samples, which follows from the relief's autocorrelation (Bartlett 1935). See `CHANCE`.
         """
         length = 2 * FRAME
-        power = np.abs(np.fft.rfft2(self._own.detail, (length, length))) ** 2
-        autocorrelation = np.fft.irfft2(power, (length, length))
+        power = np.abs(fft.rfft2(self._own.detail, (length, length), workers=1)) ** 2
+        autocorrelation = fft.irfft2(power, (length, length), workers=1)
         energy = float(autocorrelation[0, 0])
         if energy <= 0:
             return HIGHEST_CHANCE
