@@ -57,7 +57,8 @@ def judge_metric(rule: Rule, metrics: Mapping[str, Estimate]) -> Judgement:
         number = Limit(condition.metric, condition.comparison, limit)
         if hangs_on_threshold(number, estimate):
             return replace(judged, explanation=f"{judged.explanation}; {_AS_GOOD}")
-        return _with_advice(judged, rule, subjects_to_decide(number, estimate), estimate)
+        verb = "let it pass" if condition.met_by(estimate.value, limit) else "fail it"
+        return _with_advice(judged, rule, subjects_to_decide(number, estimate), estimate, verb)
     return _within_minimum(judged, rule, estimate) if judged.status == "PASS" else judged
 
 
@@ -101,13 +102,13 @@ def _number(end: float | None) -> str:
     return "an unknown end" if end is None else f"{end:.4g}"
 
 
-def _with_advice(judged: Judgement, rule: Rule, subjects: int | None, estimate: Estimate) -> Judgement:
+def _with_advice(judged: Judgement, rule: Rule, subjects: int | None, estimate: Estimate, verb: str) -> Judgement:
     if subjects is None:
         return judged
     subjects = max(subjects, rule.minimum.subjects)
     more = subjects - (estimate.subjects or 0)
     subjects_more = f"{more} more {'subjects' if more > 1 else 'subject'}"
-    advice = f"at least {subjects_more}, about {subjects} in all, would decide it, if they gave the same number"
+    advice = f"at least {subjects_more}, about {subjects} in all, would {verb}, if they gave the same number"
     return Judgement(judged.status, f"{judged.explanation}; {advice}", judged.measured, subjects)
 
 
