@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 from deidkit.protocols import Image
@@ -14,7 +15,7 @@ from deidkit_engines.resynth.drawing import NewPalm, draw_palm
 from deidkit_engines.resynth.form import Form
 from deidkit_engines.resynth.ink import ink_on
 from deidkit_engines.resynth.marks import spots_of
-from deidkit_engines.resynth.pyramid import Layer, Layers
+from deidkit_engines.resynth.pyramid import Layer, Layers, lightness_of
 from deidkit_engines.resynth.regions import PalmRegion, binned
 from deidkit_engines.resynth.relief import Relief
 from deidkit_engines.resynth.shadow import shadow_of
@@ -117,7 +118,7 @@ class FullCanvas(Canvas):
         self._base = base_of(self._colours, palm)
         rest = np.asarray((self._colours - self._base) * palm.skin[..., None], np.float32)
         self._share = _share(palm)
-        seen = rest.mean(axis=2) > BACKGROUND
+        seen = lightness_of(rest) > BACKGROUND
         if shadow is not None:
             seen &= ~shadow.edge
         core = palm.core & (self._share > 0.5)
@@ -138,7 +139,8 @@ class FullCanvas(Canvas):
     def _painted(self, new: NewPalm, amplitudes: np.random.Generator, grain: np.random.Generator) -> Image:
         share = self._share[..., None]
         colours = self._colours + share * (self._skin(new, amplitudes, grain) - self._colours) + self._shade
-        return np.asarray(np.where(share > 0, pixels_of(colours), self.pixels), np.uint8)
+        covered = (self._share > 0).astype(np.uint8)
+        return np.asarray(cv2.copyTo(pixels_of(colours), covered, self.pixels.copy()), np.uint8)
 
     def paint(self, new: NewPalm, amplitudes: np.random.Generator, grain: np.random.Generator) -> Paint:
         """The paint that `painted` lays over the picture."""
@@ -155,7 +157,7 @@ class FullCanvas(Canvas):
             relief *= _deepened(lines, self._style.lines)
         relief += self._clouds.of(grain) + self._form.of(new)[..., None]
         if self._grey:  # or faint colours would round to different channel values
-            relief[...] = relief.mean(axis=2, keepdims=True)
+            relief[...] = lightness_of(relief)[..., None]
         return self._form.limited(self._base + relief)
 
 
@@ -171,7 +173,9 @@ def logarithms(pixels: Image) -> Layers:
 
 def pixels_of(colours: Layers) -> Image:
     """(h, w, 3) uint8 colours of float32 logarithms."""
-    return np.asarray(np.clip(np.rint(np.exp(colours) - _FLOOR), 0, 255), np.uint8)
+    levels = np.exp(colours)
+    levels -= _FLOOR
+    return np.asarray(np.clip(np.rint(levels, out=levels), 0, 255, out=levels), np.uint8)
 
 
 def _share(palm: PalmRegion) -> Layer:

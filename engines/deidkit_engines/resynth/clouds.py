@@ -8,7 +8,7 @@ import numpy as np
 from deidkit.protocols import Mask
 from deidkit_engines.resynth.base import average_of, depth_of, ramp, scaled, shrunk
 from deidkit_engines.resynth.levels import standardized
-from deidkit_engines.resynth.pyramid import COLOURS, PLANES, Layers
+from deidkit_engines.resynth.pyramid import Layers, colours_of, planes_of
 
 WORKING_WIDTH = 48.0
 """Pixels per palm width at which clouds are generated; they hold no finer detail."""
@@ -40,8 +40,9 @@ class Clouds:
         size = scaled(measured.shape, scale)
         weight = shrunk(measured.astype(np.float32), size)
         self._inside = weight > 0.5
-        seen = shrunk(rest * measured[..., None], size) / np.maximum(weight, np.float32(1e-3))[..., None]
-        coarse = average_of(np.asarray(seen @ PLANES.T, np.float32), weight, FINEST * self._unit)[self._inside]
+        summed = planes_of(shrunk(rest * measured[..., None], size))
+        seen = np.asarray(summed / np.maximum(weight, np.float32(1e-3))[..., None], np.float32)
+        coarse = average_of(seen, weight, FINEST * self._unit)[self._inside]
         self._known = len(coarse) >= FEWEST
         self._mean = coarse.mean(axis=0) if self._known else np.zeros(3, np.float32)
         spread = np.cov(coarse.T) if self._known else np.zeros((3, 3))
@@ -54,6 +55,7 @@ class Clouds:
             return np.zeros((*self._shape, 3), np.float32)
         noise = rng.standard_normal((*self._inside.shape, 3), np.float32)
         soft = cv2.GaussianBlur(noise, (0, 0), FINEST * self._unit, borderType=cv2.BORDER_REFLECT)
-        planes = self._mean + np.float32(STRENGTH) * standardized(np.asarray(soft), self._inside) @ self._mixing.T
-        laid = self._whole[..., None] * (planes @ COLOURS.T)
+        even = standardized(np.asarray(soft), self._inside)
+        planes = np.asarray(self._mean + np.float32(STRENGTH) * even @ self._mixing.T, np.float32)
+        laid = np.asarray(self._whole[..., None] * colours_of(planes), np.float32)
         return np.asarray(cv2.resize(laid, self._shape[::-1], interpolation=cv2.INTER_CUBIC), np.float32)

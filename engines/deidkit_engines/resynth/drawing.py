@@ -227,17 +227,19 @@ def _rasterized(lines: Lines, shape: tuple[int, int]) -> Layer:
     kept = (corner >= 0).all(axis=1) & (corner[:, 0] < columns - 1) & (corner[:, 1] < rows - 1)
     corner = corner[kept]
     u, v = (lines.points[kept] - corner).T
-    first = corner[:, 1] * columns + corner[:, 0]
-    cells = np.stack([first, first + 1, first + columns, first + columns + 1])
-    spread = np.stack([(1 - u) * (1 - v), u * (1 - v), (1 - u) * v, u * v]) * lines.strengths[kept]
     level = np.interp(lines.widths[kept], _HALF_WIDTHS, np.arange(len(_HALF_WIDTHS)))
+    lower = np.minimum(level.astype(np.int64), len(_HALF_WIDTHS) - 2)
+    upper_share = level - lower
+    first = (lower * rows + corner[:, 1]) * columns + corner[:, 0]
+    corners = {0: (1 - u) * (1 - v), 1: u * (1 - v), columns: (1 - u) * v, columns + 1: u * v}
+    strengths = lines.strengths[kept]
+    images = np.zeros(len(_HALF_WIDTHS) * rows * columns)
+    for higher, part in ((0, (1 - upper_share) * strengths), (rows * columns, upper_share * strengths)):
+        for offset, share in corners.items():
+            np.add.at(images, first + (higher + offset), share * part)
     drawn = np.zeros(shape, np.float32)
-    for number, sigma in enumerate(_HALF_WIDTHS):
-        near = np.abs(level - number) < 1
-        weights = spread[:, near] * (1 - np.abs(level[near] - number))
-        canvas = np.bincount(cells[:, near].ravel(), weights.ravel(), rows * columns).reshape(shape)
-        blurred = cv2.GaussianBlur(canvas.astype(np.float32), (0, 0), sigma)
-        drawn += np.float32(sigma * np.sqrt(2 * np.pi)) * blurred
+    for sigma, image in zip(_HALF_WIDTHS, images.reshape(-1, rows, columns).astype(np.float32), strict=True):
+        drawn += np.float32(sigma * np.sqrt(2 * np.pi)) * cv2.GaussianBlur(image, (0, 0), sigma)
     return drawn
 
 

@@ -44,7 +44,7 @@ class Resynth:
         3, "Palms drawn for each copy, of which that is kept by which keypoints move least", minimum=1, maximum=8
     )
 
-    version: ClassVar[str] = "7"
+    version: ClassVar[str] = "8"
     deterministic: ClassVar[bool] = True
     diverse: ClassVar[bool] = True
     batch_size: ClassVar[int] = 4

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from deidkit.protocols import Mask
 from deidkit_engines.resynth.drawing import FIRST_PAD, PADS_APART, PADS_HEIGHT, NewPalm
-from deidkit_engines.resynth.pyramid import Layer, Layers
+from deidkit_engines.resynth.pyramid import Layer, Layers, lightness_of
 from deidkit_engines.resynth.regions import PalmRegion
 
 HIGHEST = 1.5
@@ -72,7 +72,9 @@ class Form:
 
     def _denoised_lightness(self, colours: Layers) -> Layer:
         """(h, w) float32 lightness without noise."""
-        return np.asarray(cv2.GaussianBlur(colours.mean(axis=2), (0, 0), max(SEEN * self._palm.width, 0.3)), np.float32)
+        return np.asarray(
+            cv2.GaussianBlur(lightness_of(colours), (0, 0), max(SEEN * self._palm.width, 0.3)), np.float32
+        )
 
     def _shapes(self, pads: NDArray[np.float64]) -> tuple[Layer, Layer]:
         """Two (h, w) patterns: a decay from the finger roots towards the wrist, and the pads between them."""

@@ -23,6 +23,8 @@ PRONOUNCED = 1.5
 """Log gain of grain along the local direction."""
 PATCH = 0.25
 """Correlation length of the grain's direction, in palm widths."""
+COARSER = 4
+"""Step, in rows and columns, at which that direction is computed."""
 
 
 def directions_of(shape: tuple[int, ...], width: float, rng: np.random.Generator) -> Layers:
@@ -53,7 +55,8 @@ def directional(grain: Layer, directions: Layers, wave: float, inside: Mask) -> 
 
 
 def _stretched(grain: Layer, directions: Layers) -> Layer:
-    twice = cv2.resize(directions, grain.shape[::-1], interpolation=cv2.INTER_CUBIC)
+    size = [-(-side // COARSER) for side in grain.shape[::-1]]
+    twice = cv2.resize(directions, size, interpolation=cv2.INTER_CUBIC)
     strongest = np.hypot(twice[..., 0], twice[..., 1])
     reach = np.arange(-6, 7)
     drawn = np.zeros_like(grain)
@@ -62,7 +65,7 @@ def _stretched(grain: Layer, directions: Layers) -> Layer:
         across = np.cos(angle) * reach[:, None] - np.sin(angle) * reach
         kernel = np.exp(-(np.square(along / ALONG) + np.square(across / ACROSS)) / 2)
         turned = twice @ np.array([np.cos(2 * angle), np.sin(2 * angle)], np.float32)
-        weight = np.exp(np.float32(PRONOUNCED) * (turned - strongest))
+        weight = cv2.resize(np.exp(np.float32(PRONOUNCED) * (turned - strongest)), grain.shape[::-1])
         drawn += weight * cv2.filter2D(grain, -1, (kernel / kernel.sum()).astype(np.float32))
     return drawn
 

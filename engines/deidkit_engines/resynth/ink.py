@@ -7,7 +7,7 @@ import numpy as np
 
 from deidkit.protocols import Mask
 from deidkit_engines.resynth.base import disc, scaled, shrunk
-from deidkit_engines.resynth.pyramid import PLANES, Layers
+from deidkit_engines.resynth.pyramid import Layers, planes_of
 
 OTHER = 0.5
 """Log ratio of red or blue to green, relative to the palm's median, from which a colour is not skin; the largest of
@@ -33,7 +33,7 @@ def ink_on(rest: Layers, within: Mask, width: float) -> Mask:
     inside = shrunk(within.astype(np.float32), size) > 0.98
     if not inside.any():
         return np.zeros(within.shape, bool)
-    planes = shrunk(rest, size) @ PLANES.T
+    planes = planes_of(shrunk(rest, size))
     apart = np.abs(planes[..., 1:] - np.median(planes[inside][:, 1:], axis=0)).max(axis=2)
     ink = inside & ((apart > OTHER) | (planes[..., 0] < BLACK))
     if not ink.any():

@@ -11,7 +11,7 @@ from deidkit.protocols import Image
 from deidkit_engines.resynth.canvas import Canvas, FullCanvas, Style, logarithms, pixels_of
 from deidkit_engines.resynth.drawing import NewPalm
 from deidkit_engines.resynth.levels import mapped
-from deidkit_engines.resynth.pyramid import COARSEST, COLOURS, PLANES, Layers, level_masks, pyramid
+from deidkit_engines.resynth.pyramid import COARSEST, Layers, colours_of, level_masks, planes_of, pyramid
 from deidkit_engines.resynth.regions import PalmRegion
 from deidkit_engines.resynth.relief import FEWEST, QUANTILES, Octave
 from deidkit_engines.resynth.spectrum import FINEST_SOFTNESS
@@ -77,7 +77,7 @@ class LargeCanvas(Canvas):
                 band /= band[::LOOKED_AT, ::LOOKED_AT].std(axis=(0, 1))
                 light, have = band[..., 0], np.quantile(band[::LOOKED_AT, ::LOOKED_AT, 0], QUANTILES)
                 made += octave.coloured(mapped(light, have, octave.quantiles), band[..., 1:])
-        return np.asarray(made @ (FINEST_SOFTNESS * COLOURS.T), np.float32)
+        return np.asarray(FINEST_SOFTNESS * colours_of(made), np.float32)
 
 
 def _finest_octaves(pixels: Image, palm: PalmRegion, octaves: int) -> list[Octave | None]:
@@ -86,7 +86,7 @@ def _finest_octaves(pixels: Image, palm: PalmRegion, octaves: int) -> list[Octav
     sides = zip((top + height // 2, left + width // 2), palm.core.shape, strict=True)
     starts = [min(max(middle - MEASURED // 2, 0), max(side - MEASURED, 0)) for middle, side in sides]
     box = (slice(starts[0], starts[0] + MEASURED), slice(starts[1], starts[1] + MEASURED))
-    bands = pyramid(logarithms(pixels[box]) @ PLANES.T, _width_of(octaves))[:-1]
+    bands = pyramid(planes_of(logarithms(pixels[box])), _width_of(octaves))[:-1]
     masks = level_masks(palm.core[box], len(bands))
     return [
         Octave.measured(band, inside) if np.count_nonzero(inside) >= FEWEST else None

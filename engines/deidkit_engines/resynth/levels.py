@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deidkit.protocols import Mask
-from deidkit_engines.resynth.pyramid import Layer, Layers
+from deidkit_engines.resynth.pyramid import Layer
 
 MOST = 20_000
 """Most pixels of an octave that statistics are computed from; more would not improve them."""
@@ -27,7 +27,9 @@ def sampled(values: NDArray[np.float32], inside: Mask) -> NDArray[np.float32]:
 def standardized(values: NDArray[np.float32], inside: Mask) -> NDArray[np.float32]:
     """Values standardized to mean 0 and standard deviation 1 within a mask; 0 where they are constant."""
     seen = sampled(values, inside)
-    return np.asarray((values - seen.mean(axis=0)) / np.maximum(seen.std(axis=0), np.float32(1e-6)), np.float32)
+    mean, spread = np.atleast_1d(seen.mean(axis=0)), np.atleast_1d(np.maximum(seen.std(axis=0), np.float32(1e-6)))
+    centred = cv2.transform(values, np.column_stack([np.eye(len(mean)), -mean]))
+    return np.asarray(cv2.transform(centred, np.diag(1 / spread)), np.float32)
 
 
 def contrast(light: Layer) -> Layer:
@@ -50,13 +52,13 @@ def coherence(light: Layer, inside: Mask) -> float:
 
 def mapped(values: Layer, have: NDArray[np.floating], want: NDArray[np.floating]) -> Layer:
     """Map values so that quantiles `have` become quantiles `want`; values beyond the outermost are clipped."""
-    return interpolated(values, have, np.asarray(want)[:, None])[..., 0]
+    return np.asarray(interpolated(values, have, np.asarray(want)[:, None])[0])
 
 
-def interpolated(at: Layer, places: NDArray[np.floating], values: NDArray[np.floating]) -> Layers:
-    """(h, w, n) values interpolated, by a table, at (h, w) positions between k rising places with (k, n) values."""
+def interpolated(at: Layer, places: NDArray[np.floating], values: NDArray[np.floating]) -> NDArray[np.float32]:
+    """(n, h, w) values interpolated, by a table, at (h, w) positions between k rising places with (k, n) values."""
     low, high = float(places[0]), float(places[-1])
     steps = np.linspace(low, high, _STEPS)
-    table = np.stack([np.interp(steps, places, column) for column in values.T], axis=-1).astype(np.float32)
     index = (at - np.float32(low)) * np.float32((_STEPS - 1) / max(high - low, 1e-9))
-    return np.asarray(table[np.clip(index, 0, _STEPS - 1).astype(np.int16)], np.float32)
+    index = np.clip(index, 0, _STEPS - 1).astype(np.intp)
+    return np.stack([np.interp(steps, places, column).astype(np.float32)[index] for column in values.T])

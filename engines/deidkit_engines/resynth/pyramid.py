@@ -24,6 +24,21 @@ COARSEST = 0.7
 """Longest wavelength of a relief, in palm widths; anything longer belongs to the base."""
 
 
+def planes_of(colours: Layers) -> Layers:
+    """(h, w, 3) lightness and colour differences of colours, by `PLANES`."""
+    return np.asarray(cv2.transform(colours, PLANES), np.float32)
+
+
+def colours_of(planes: Layers) -> Layers:
+    """The inverse of `planes_of`."""
+    return np.asarray(cv2.transform(planes, COLOURS), np.float32)
+
+
+def lightness_of(colours: Layers) -> Layer:
+    """(h, w) lightness of (h, w, 3) colours."""
+    return np.asarray(cv2.transform(colours, PLANES[:1]), np.float32)
+
+
 def pyramid(values: Layers, width: float) -> list[Layers]:
     """Octaves of a picture from the finest to `COARSEST`, followed by the low-pass residual.
 

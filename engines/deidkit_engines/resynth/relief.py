@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from deidkit.protocols import Mask
 from deidkit_engines.resynth.grain import directional, directions_of, mixed_with_grain
 from deidkit_engines.resynth.levels import contrast, interpolated, mapped, sampled, standardized
-from deidkit_engines.resynth.pyramid import COLOURS, PLANES, Layer, Layers, level_masks, pyramid
+from deidkit_engines.resynth.pyramid import Layer, Layers, colours_of, level_masks, planes_of, pyramid
 
 FEWEST = 64
 """Fewest pixels of an octave from which its statistics are measured."""
@@ -81,10 +81,9 @@ class Octave:
         """
         mixing = interpolated(contrast(light), self.degrees, self.mixing.reshape(len(self.mixing), 6))
         red, blue = (
-            mixing[..., at] * light + mixing[..., at + 1] * noises[..., 0] + mixing[..., at + 2] * noises[..., 1]
-            for at in (0, 3)
+            mixing[at] * light + mixing[at + 1] * noises[..., 0] + mixing[at + 2] * noises[..., 1] for at in (0, 3)
         )
-        return np.stack([light, red, blue], axis=-1)
+        return np.asarray(cv2.merge([light, red, blue]), np.float32)
 
 
 class Relief:
@@ -97,7 +96,7 @@ class Relief:
     """
 
     def __init__(self, rest: Layers, measured: Mask, width: float) -> None:
-        own = pyramid(rest @ PLANES.T, width)
+        own = pyramid(planes_of(rest), width)
         self._width, self._coarsest = width, own[-1].shape
         self._masks = level_masks(measured, len(own) - 1)
         self._octaves = [
@@ -140,7 +139,7 @@ class Relief:
             made += coloured
             if wave >= FLUSHED:
                 blood += coloured[..., 1] - octave.mixing[:, 0, 0].mean() * light
-        return np.asarray(made @ COLOURS.T, np.float32)
+        return colours_of(made)
 
 
 def _sharpness(shape: tuple[int, ...], width: float, rng: np.random.Generator) -> Layer:
@@ -174,4 +173,4 @@ def _contrast_matched(light: Layer, wanted: NDArray[np.float32], inside: Mask) -
     have = np.quantile(sampled(strength, inside), CONTRASTS)
     gains = np.maximum(wanted / np.maximum(have, 1e-6), 1e-6)
     gains = np.clip(gains / np.exp(np.log(gains).mean()), 1 / LARGEST_GAIN, LARGEST_GAIN)
-    return light * interpolated(strength, have, gains[:, None])[..., 0]
+    return np.asarray(light * interpolated(strength, have, gains[:, None])[0], np.float32)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from deidkit.protocols import Mask
 from deidkit_engines.resynth.base import average_of, disc, scaled, shrunk
-from deidkit_engines.resynth.pyramid import Layer, Layers
+from deidkit_engines.resynth.pyramid import Layer, Layers, lightness_of
 from deidkit_engines.resynth.regions import PalmRegion
 
 WORKING_WIDTH = 96.0
@@ -79,7 +79,7 @@ def shadow_of(colours: Layers, palm: PalmRegion) -> Shadow | None:
     sides = _sides(shrunk(colours, size), skin, skin & region, palm.width * scale)
     if sides is None:
         return None
-    light = np.asarray(colours.mean(axis=2), np.float32)
+    light = lightness_of(colours)
     share = _share(light, palm, sides)
     edge = cv2.dilate(((share > 0.02) & (share < 0.98)).astype(np.uint8), disc(CLEAN * palm.width)) > 0
     return Shadow(share[..., None] * sides.step, edge)
@@ -107,7 +107,7 @@ def _darker_side(small: Layers, skin: Mask, region: Mask, unit: float) -> Mask |
     """(r, c) the part of a palm that is too dark and too wide to be a line; None where there is none."""
     if np.count_nonzero(region) < (2 * LINE * unit) ** 2:
         return None
-    grey = np.clip(small.mean(axis=2) * LEVELS, 0, 255).astype(np.uint8)
+    grey = np.clip(lightness_of(small) * LEVELS, 0, 255).astype(np.uint8)
     grey = np.asarray(cv2.medianBlur(grey, 2 * max(1, round(LINE * unit / 2)) + 1), np.uint8)
     limit, above = cv2.threshold(grey[region], 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
     lit = np.asarray(above).ravel() > 0

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy import fft
 
 from deidkit.protocols import Mask
-from deidkit_engines.resynth.pyramid import COLOURS, PLANES, Layer, Layers
+from deidkit_engines.resynth.levels import interpolated
+from deidkit_engines.resynth.pyramid import Layer, Layers, colours_of, planes_of
 
 LOWEST = 1.5
 """Cycles per palm width below which everything belongs to the base."""
@@ -117,7 +119,7 @@ class Spectroscope:
         return np.asarray(found / np.square(self.weight).sum() / self.width**2)
 
     def _waves(self, plane: Layer) -> NDArray[np.complexfloating]:
-        return np.fft.rfft2(self.weight * (plane - np.average(plane, weights=self.weight)))
+        return np.asarray(fft.rfft2(self.weight * (plane - np.average(plane, weights=self.weight)), workers=1))
 
     def wanted(self, colours: Layers, base: Layers, ageing: float) -> Wanted:
         """The target of a relief on a base: the hand's softened power minus that of the base.
@@ -166,20 +168,13 @@ def matched(relief: Layers, scope: Spectroscope, wanted: NDArray[np.float64], id
     gains *= np.exp(varied + identity.normal(0, VARIED_COLOUR, (3, 1)))
     rows, columns = relief.shape[:2]
     shape = (cv2.getOptimalDFTSize(rows), cv2.getOptimalDFTSize(columns))
-    frequency = np.log2(np.maximum(_frequencies(shape, scope.width), 1e-9))
-    waves = [np.fft.rfft2(plane, shape) for plane in _planes(relief)]
-    planes = []
-    for row in range(3):
-        # Outside the bands, the gain of the nearest band applies.
-        mixed = sum(
-            waves[column]
-            * np.interp(frequency.ravel(), np.log2(scope.centres), gains[:, row, column])
-            .reshape(frequency.shape)
-            .astype(np.float32)
-            for column in range(row + 1)
-        )
-        planes.append(np.fft.irfft2(mixed, shape)[:rows, :columns])
-    return np.asarray(np.stack(planes, axis=-1) @ COLOURS.T, np.float32)
+    frequency = np.log2(np.maximum(_frequencies(shape, scope.width), 1e-9)).astype(np.float32)
+    # Outside the bands, the gain of the nearest band applies.
+    gain = interpolated(frequency, np.log2(scope.centres), gains.reshape(-1, 9)).reshape(3, 3, *frequency.shape)
+    waves = fft.rfft2(_planes(relief), shape, workers=1)
+    mixed = np.stack([sum(gain[row, column] * waves[column] for column in range(row + 1)) for row in range(3)])
+    planes = fft.irfft2(mixed, shape, workers=1)[:, :rows, :columns]
+    return colours_of(np.asarray(cv2.merge([*planes]), np.float32))
 
 
 def _gains(have: NDArray[np.float64], wanted: NDArray[np.float64], together: NDArray[np.bool_]) -> NDArray[np.float64]:
@@ -208,7 +203,7 @@ def _whitened(correlation: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _planes(values: Layers) -> Layers:
     """(3, h, w) of (h, w, 3)."""
-    return np.ascontiguousarray(np.moveaxis(values @ PLANES.T, -1, 0))
+    return np.stack(cv2.split(planes_of(values)))
 
 
 def _frequencies(shape: tuple[int, int], width: float) -> NDArray[np.float64]:
