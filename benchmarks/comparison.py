@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 import tempfile
 import time
@@ -221,22 +222,27 @@ def first_call() -> None:
         )
 
 
-def main(arguments: list[str]) -> None:
-    if arguments[:1] == ["--first-call"]:
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Comparisons and metrics beside other packages.")
+    parser.add_argument("--quick", action="store_true", help="fewer templates and rounds")
+    parser.add_argument("--first-call", action="store_true", help="only the seconds that a first call takes")
+    parser.add_argument("--memory", type=int, metavar="N", help="only the memory, in MB, that N templates take")
+    given = parser.parse_args()
+    if given.first_call:
         start = time.perf_counter()
         comparator = ShiftedHamming(2, 6, 32, 32, 2)
         data = comparator.pack(np.random.default_rng(0).random((64, 12, 32, 32)) < 0.5)
         compare_all(_Packed(comparator), labelled(data, 4))
         print(f"{time.perf_counter() - start:.2f}")
-    elif arguments[:1] == ["--memory"]:
-        data = np.random.default_rng(0).standard_normal((int(arguments[1]), 512), dtype=np.float32)
+    elif given.memory:
+        data = np.random.default_rng(0).standard_normal((given.memory, 512), dtype=np.float32)
         data /= np.sqrt(np.einsum("ij,ij->i", data, data))[:, None]  # without a temporary that would hide ours
         templates = labelled(data, 20)
         before = harness.peak_megabytes()
         compare_all(_Cosine(), templates, threads=2)
         print(f"{before:.0f} {harness.peak_megabytes():.0f}")
     else:
-        quick = "--quick" in arguments
+        quick = given.quick
         rounds = 5 if quick else 15
         for name, comparator in PRESETS.items():
             shifted_hamming(name, comparator, rounds)
@@ -247,4 +253,4 @@ def main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

@@ -1,4 +1,4 @@
-"""An audit of very many people from end to end: python benchmarks/many_people.py [SUBJECTS [SAMPLES]] [OPTIONS].
+"""An audit of very many people from end to end: python benchmarks/many_people.py [OPTIONS].
 
 Draws ready regions for 10,000 subjects x 5 samples unless told otherwise, audits `blur` on them by MTCC without attacks
 in a process of its own, and prints its time and peak memory. With --kill the process gets signal 9 after a third of its
@@ -9,7 +9,7 @@ the search for originals in copies, which ends at once where a copy is its origi
 
 from __future__ import annotations
 
-import itertools
+import argparse
 import os
 import signal
 import subprocess
@@ -52,12 +52,7 @@ def run(command: list[str], kill_when: Path | None = None, files: int = 0) -> tu
     return os.waitstatus_to_exitcode(status), time.monotonic() - start, used.ru_maxrss / 1024
 
 
-def main(arguments: list[str]) -> None:
-    numbers = [int(argument) for argument in itertools.takewhile(str.isdigit, arguments)]
-    subjects, samples = [*numbers, *(10_000, 5)[len(numbers) :]]
-    rest = arguments[len(numbers) :]
-    killed = "--kill" in rest
-    options = [argument for argument in rest if argument != "--kill"]
+def main(subjects: int, samples: int, options: list[str], *, killed: bool) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch, "palms")
         folder.mkdir()
@@ -80,4 +75,13 @@ def main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    parser = argparse.ArgumentParser(
+        description="An audit of very many people from end to end.",
+        epilog="Other options go to deidkit audit.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--subjects", type=int, default=10_000, help="10000 by default")
+    parser.add_argument("--samples", type=int, default=5, help="of each subject; 5 by default")
+    parser.add_argument("--kill", action="store_true", help="kill the audit after a third of its pictures; resume it")
+    given, others = parser.parse_known_args()
+    main(given.subjects, given.samples, others, killed=given.kill)

@@ -1,4 +1,4 @@
-"""An audit of very many people but for its pictures: python benchmarks/many_records.py [SUBJECTS] [OPTIONS].
+"""An audit of very many people but for its pictures: python benchmarks/many_records.py [OPTIONS].
 
 What stages would find is made up for 10,000 subjects x 5 samples unless told otherwise: MTCC templates, those of a
 person alike, fingerprints, and copies that are their originals, as `identity` makes them. All else, from the workspace
@@ -8,6 +8,7 @@ to the report, is the program's own: this is its memory, and the time that does 
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import sys
 from collections.abc import Iterator
@@ -109,7 +110,13 @@ def key(stage: object, name: str, work: BatchWork, *further: object) -> str:
 
 
 if __name__ == "__main__":
-    subjects, *options = sys.argv[1:] if sys.argv[1:2] and sys.argv[1].isdigit() else ["10000", *sys.argv[1:]]
+    parser = argparse.ArgumentParser(
+        description="An audit of very many people but for its pictures.",
+        epilog="Other options go to deidkit audit.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--subjects", type=int, default=10_000, help="10000 by default")
+    chosen, options = parser.parse_known_args()
     Synthetic.samples, Synthetic.digest = samples, digest  # type: ignore[method-assign, assignment]
     stages_of_originals.Originals.make = originals  # type: ignore[method-assign, assignment]
     stages_of_originals.OriginalTemplates.make = lambda stage, work: templates(work, 0)  # type: ignore[method-assign]
@@ -118,7 +125,8 @@ if __name__ == "__main__":
     stages_of_copies.Examinations.make = examined  # type: ignore[method-assign, assignment]
     stages_of_copies.Thumbnails.make = lambda stage, work: ThumbnailsRecord(thumbnails=[])  # type: ignore[method-assign]
     stages_of_copies._OfCopies._key = key  # type: ignore[method-assign, assignment]
-    given = ["--dataset", f"synthetic:{subjects}", "--engine", "identity", "--recognizer", "mtcc", "--attack", "none"]
+    dataset = f"synthetic:{chosen.subjects}"
+    given = ["--dataset", dataset, "--engine", "identity", "--recognizer", "mtcc", "--attack", "none"]
     try:
         main(["audit", *given, *options])
     finally:

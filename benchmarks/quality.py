@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 from pathlib import Path
 
@@ -67,9 +68,8 @@ def _halved(plane: np.ndarray) -> np.ndarray:
     return plane[: 2 * height, : 2 * width].reshape(height, 2, width, 2).mean(axis=(1, 3))
 
 
-def main(arguments: list[str]) -> None:
+def main(*, quick: bool) -> None:
     cv2.setNumThreads(1)
-    quick = "--quick" in arguments
     height, width = (480, 640) if quick else (1200, 1600)
     rounds = 5 if quick else 15
     original, output, palm = pair(height, width)
@@ -114,4 +114,6 @@ def main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    parser = argparse.ArgumentParser(description="SSIM, MS-SSIM and PSNR beside other packages.")
+    parser.add_argument("--quick", action="store_true", help="smaller pictures and fewer rounds")
+    main(quick=parser.parse_args().quick)

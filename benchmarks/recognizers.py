@@ -6,6 +6,7 @@ at the rate of a large matrix product on the same thread.
 
 from __future__ import annotations
 
+import argparse
 import sys
 from pathlib import Path
 
@@ -22,8 +23,11 @@ PALMS = 16
 
 
 def main() -> None:
-    quick = "--quick" in sys.argv
-    names = [argument for argument in sys.argv[1:] if not argument.startswith("--")] or list(DEFAULT)
+    parser = argparse.ArgumentParser(description="Time of one template, by recognizer.")
+    parser.add_argument("names", nargs="*", metavar="NAME[:OPTIONS]", help=f"by default: {' '.join(DEFAULT)}")
+    parser.add_argument("--quick", action="store_true", help="fewer rounds")
+    given = parser.parse_args()
+    names = given.names or list(DEFAULT)
     palms = list(np.random.default_rng(0).integers(0, 256, (PALMS, 128, 128), dtype=np.uint8))
     candidates, flops = [], {}
     for name in names:
@@ -34,7 +38,7 @@ def main() -> None:
         if component.weights:
             flops[component.label] = multiplications(recognizer, palms)
         candidates.append(harness.Candidate(component.label, lambda r=recognizer: r.extract(palms), PALMS))
-    measured = harness.measure(candidates, rounds=3 if quick else 9, sample=0.2)
+    measured = harness.measure(candidates, rounds=3 if given.quick else 9, sample=0.2)
     notes = {}
     if flops:
         peak = matrix_rate()

@@ -9,7 +9,7 @@ With --coverage: the share of the intervals of as many populations that hold the
 
 from __future__ import annotations
 
-import sys
+import argparse
 from functools import partial
 
 import numpy as np
@@ -95,6 +95,9 @@ def coverage(people: int, populations: int) -> None:
 
 
 if __name__ == "__main__":
-    numbers = [int(argument) for argument in sys.argv[1:] if argument != "--coverage"]
-    run = coverage if "--coverage" in sys.argv else main
-    run(*[*numbers, *(2_000, 20)[len(numbers) :]])
+    parser = argparse.ArgumentParser(description="What a sample of comparisons costs in certainty.")
+    parser.add_argument("people", nargs="?", type=int, default=2_000, help="drawn people; 2000 by default")
+    parser.add_argument("draws", nargs="?", type=int, default=20, help="samples or populations drawn; 20 by default")
+    parser.add_argument("--coverage", action="store_true", help="how often intervals hold the number of other people")
+    given = parser.parse_args()
+    (coverage if given.coverage else main)(given.people, given.draws)
