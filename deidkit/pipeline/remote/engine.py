@@ -29,21 +29,21 @@ from deidkit.result import CoverageFinding
 _Reply = TypeVar("_Reply", bound=messages.Reply)
 
 MAX_DEATHS = 3
-"""How often in succession the process may end before it gets no more pictures."""
+"""Number of consecutive times that the process may end before it gets no more pictures."""
 
 _SECONDS_TO_END = 5.0
 
 
 class ProcessEnded(Exception):
-    """The process of an engine ended, or said something that is not an answer."""
+    """The process of an engine ended, or sent an invalid reply."""
 
 
 def create(choice: object, note: Callable[[str], None]) -> Loaded[Engine]:
-    """Make an engine in a separate process.
+    """Create an engine in a separate process.
 
     Raises:
-        DeidkitError: It cannot be made, such as an object of this process.
-        UsageError: The system has no groups of processes, by which all that an engine starts is ended.
+        DeidkitError: The engine cannot be created, for example because it is an object of this process.
+        UsageError: The system has no process groups, which are needed to end everything that an engine starts.
     """
     if not has_process_groups():
         raise UsageError("engines can be isolated on Linux and macOS only; leave out --isolate.")
@@ -54,7 +54,7 @@ def create(choice: object, note: Callable[[str], None]) -> Loaded[Engine]:
 
 
 class RemoteEngine(Engine):
-    """Asks the process of an engine; starts it again where it ended."""
+    """Forwards calls to the process of an engine, and restarts a process that ended."""
 
     thread_safe = False
 
@@ -78,42 +78,42 @@ class RemoteEngine(Engine):
         self.finished = self.made.finished
 
     def stand_in(self) -> str:
-        """As the engine says."""
+        """See `Engine.stand_in`."""
         return self.made.stand_in
 
     def packages(self) -> tuple[str, ...]:
-        """As the engine says."""
+        """See `Engine.packages`."""
         return tuple(self.made.packages)
 
     def expect(self, samples: Sequence[Sample]) -> None:
-        """As `Engine.expect`; a process that is started again learns it, too."""
+        """See `Engine.expect`; the samples are sent again to a process that is restarted."""
         self._expected = [_sample(sample) for sample in samples]
-        self.diverse = self._ask(messages.Expect(self._expected), messages.Diverse).value
+        self.diverse = self._ask(messages.ExpectSamples(self._expected), messages.ExpectSamplesReply).value
 
     def input_digest(self, sample: Sample) -> str | None:
-        """As `Engine.input_digest`."""
-        return self._ask(messages.Digest(_sample(sample)), messages.Text).value
+        """See `Engine.input_digest`."""
+        return self._ask(messages.InputDigest(_sample(sample)), messages.InputDigestReply).value
 
     def coverage(self, samples: Sequence[Sample]) -> Sequence[CoverageFinding]:
-        """As `Engine.coverage`."""
-        return self._ask(messages.Cover([_sample(sample) for sample in samples]), messages.Findings).found
+        """See `Engine.coverage`."""
+        return self._ask(messages.Coverage([_sample(sample) for sample in samples]), messages.CoverageReply).found
 
     def delivered_file(self, sample: Sample, seed: int) -> bytes | None:
-        """As `Engine.delivered_file`."""
-        return self._ask(messages.Deliver(_sample(sample), seed), messages.File).data
+        """See `Engine.delivered_file`."""
+        return self._ask(messages.DeliveredFile(_sample(sample), seed), messages.DeliveredFileReply).data
 
     def delivers(self, sample: Sample, seed: int) -> bool:
-        """As `Engine.delivers`."""
-        return self._ask(messages.Has(_sample(sample), seed), messages.Delivers).value
+        """See `Engine.delivers`."""
+        return self._ask(messages.Delivers(_sample(sample), seed), messages.DeliversReply).value
 
     def deidentify(self, images: Sequence[HandImage], seeds: Sequence[int]) -> Sequence[Sequence[Image | Failure]]:
-        """As `Engine.deidentify`. Raises what the engine raises, and `ProcessEnded`."""
+        """See `Engine.deidentify`. Raises what the engine raises, and `ProcessEnded`."""
         pictures = [_picture(image) for image in images]
-        reply = self._ask(messages.DeIdentify(pictures, list(seeds)), messages.Copies, images)
+        reply = self._ask(messages.DeIdentify(pictures, list(seeds)), messages.DeIdentifyReply, images)
         return [[_item(item) for item in items] for items in reply.items]
 
     def stop(self) -> None:
-        """End the process, and start no more."""
+        """End the process and do not restart it."""
         self._stopped = True
         self._end()
 
@@ -128,12 +128,12 @@ class RemoteEngine(Engine):
             if self._connection is None:
                 self._start()
                 if self._expected:
-                    self._exchange(messages.Expect(self._expected), messages.Diverse, ())
+                    self._exchange(messages.ExpectSamples(self._expected), messages.ExpectSamplesReply, ())
             reply = self._exchange(request, kind, images)
             self._deaths = 0 if isinstance(request, messages.DeIdentify) else self._deaths
             return reply
 
-    def _start(self) -> messages.Made:
+    def _start(self) -> messages.CreateEngineReply:
         if self._stopped:
             raise Interruption("the work was interrupted.")
         ours, theirs = socket.socketpair()
@@ -148,10 +148,10 @@ class RemoteEngine(Engine):
             )
         with self._ending:
             self._process, self._connection = process, Connection(ours.detach())
-        return self._exchange(messages.Make(self._choice), messages.Made, ())
+        return self._exchange(messages.CreateEngine(self._choice), messages.CreateEngineReply, ())
 
     def _exchange(self, request: messages.Request, kind: type[_Reply], images: Sequence[HandImage]) -> _Reply:
-        """Ask and wait, giving what the engine needs meanwhile."""
+        """Send a request and wait for the reply; answer the engine's own requests in the meantime."""
         connection = self._connection
         assert connection is not None
         try:
@@ -160,8 +160,8 @@ class RemoteEngine(Engine):
                 reply = messages.receive_reply(connection)
                 if isinstance(reply, messages.Note):
                     self._note(reply.sentence)
-                elif isinstance(reply, messages.Needs) and 0 <= reply.picture < len(images):
-                    messages.send(connection, _reply_to_needs(reply, images[reply.picture]))
+                elif isinstance(reply, messages.AnalysisRequest) and 0 <= reply.picture < len(images):
+                    messages.send(connection, _analysis_reply(reply, images[reply.picture]))
                 elif isinstance(reply, kind):
                     return reply
                 elif isinstance(reply, messages.Raised):
@@ -169,7 +169,7 @@ class RemoteEngine(Engine):
                 else:
                     raise ValueError("an unexpected reply")
         except (OSError, EOFError, ValueError, msgspec.MsgspecError) as error:
-            self._deaths += len(images) <= 1  # of a batch, each picture is tried alone next
+            self._deaths += len(images) <= 1  # the pictures of a batch are tried one by one next
             code = self._end()
             if self._stopped:
                 raise Interruption("the work was interrupted.") from None
@@ -177,13 +177,13 @@ class RemoteEngine(Engine):
             raise ProcessEnded(
                 f"its process ended ({_exit_reason(code)})" if ended else f"its process sent {error}"
             ) from None
-        except BaseException:  # an interruption between question and answer
+        except BaseException:  # interrupted between request and reply
             self._end()
             raise
         raise _as_exception(reply)
 
     def _end(self) -> int | None:
-        """End the process with its group; how it ended where it did so by itself."""
+        """End the process and its group; return its exit code, or None if it was still running."""
         with self._ending:
             process, connection = self._process, self._connection
             self._process = self._connection = None
@@ -201,7 +201,7 @@ class RemoteEngine(Engine):
 
 
 def paths_of(engine: Engine) -> Sequence[Path]:
-    """The files and folders that the options of an engine in a separate process name; none for any other."""
+    """Files and folders named by the options of an engine in a separate process; empty for other engines."""
     return [Path(path) for path in engine.made.paths] if isinstance(engine, RemoteEngine) else []
 
 
@@ -223,7 +223,7 @@ def _as_exception(reply: messages.Raised) -> Exception:
 
 
 def _sample(sample: Sample) -> Sample:
-    """It without what a data set's own class adds, whatever type its traits have."""
+    """A plain `Sample`, without additions of a data set's own class, and with traits as text."""
     traits = tuple((str(name), str(value)) for name, value in sample.traits)
     return Sample(sample.key, sample.subject, sample.hand, sample.session, sample.kind, sample.path, traits)
 
@@ -238,17 +238,17 @@ def _picture(image: HandImage) -> messages.Picture:
     )
 
 
-def _reply_to_needs(needs: messages.Needs, image: Any) -> messages.Given:
+def _analysis_reply(request: messages.AnalysisRequest, image: Any) -> messages.AnalysisReply:
     try:
-        if needs.what == "palm_masks":
-            return messages.Given([np.asarray(mask) for mask in image.palm_masks()])
-        if needs.what == "roi_corners":
-            if not 0 <= needs.hand < len(image.hands):
+        if request.what == "palm_masks":
+            return messages.AnalysisReply([np.asarray(mask) for mask in image.palm_masks()])
+        if request.what == "roi_corners":
+            if not 0 <= request.hand < len(image.hands):
                 raise SampleError("there is no such hand")
-            return messages.Given([np.asarray(image.roi_corners(image.hands[needs.hand]))])
-        return messages.Given([np.asarray(getattr(image, needs.what)())])
+            return messages.AnalysisReply([np.asarray(image.roi_corners(image.hands[request.hand]))])
+        return messages.AnalysisReply([np.asarray(getattr(image, request.what)())])
     except SampleError as error:
-        return messages.Given(reason=str(error))
+        return messages.AnalysisReply(reason=str(error))
 
 
 def _item(item: messages.Copy | messages.Failed | object) -> Any:

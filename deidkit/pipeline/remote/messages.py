@@ -14,11 +14,11 @@ from deidkit.protocols.images import Image, PalmVariant
 from deidkit.result import Component, CoverageFinding
 
 MAX_MESSAGE = 2_000_000_000
-"""Bytes of one message; what is longer is taken for a failure of the engine."""
+"""Largest size of one message in bytes; a longer one counts as a failure of the engine."""
 
 
 class Picture(msgspec.Struct, frozen=True):
-    """A picture without what is computed when it is asked for."""
+    """A picture, without the parts of its hand analysis that are computed on request."""
 
     sample: Sample
     palm: PalmVariant
@@ -27,14 +27,14 @@ class Picture(msgspec.Struct, frozen=True):
     unread_palms: int
 
 
-class Make(msgspec.Struct, frozen=True, tag=True):
-    """Make the engine."""
+class CreateEngine(msgspec.Struct, frozen=True, tag=True):
+    """Request to create the engine."""
 
     choice: str
 
 
-class Made(msgspec.Struct, frozen=True, tag=True):
-    """What the engine is."""
+class CreateEngineReply(msgspec.Struct, frozen=True, tag=True):
+    """Properties of the engine that was created."""
 
     component: Component
     deterministic: bool
@@ -49,125 +49,126 @@ class Made(msgspec.Struct, frozen=True, tag=True):
     paths: list[str]
 
 
-class Expect(msgspec.Struct, frozen=True, tag=True):
-    """Learn which samples there are."""
+class ExpectSamples(msgspec.Struct, frozen=True, tag=True):
+    """Request to call `Engine.expect`."""
 
     samples: list[Sample]
 
 
-class Diverse(msgspec.Struct, frozen=True, tag=True):
-    """Whether different seeds give different results, now that the samples are known."""
+class ExpectSamplesReply(msgspec.Struct, frozen=True, tag=True):
+    """The value of `Engine.diverse` after the samples are known."""
 
     value: bool
 
 
-class Digest(msgspec.Struct, frozen=True, tag=True):
-    """The hash of what is read for a sample."""
+class InputDigest(msgspec.Struct, frozen=True, tag=True):
+    """Request to call `Engine.input_digest`."""
 
     sample: Sample
 
 
-class Text(msgspec.Struct, frozen=True, tag=True):
-    """The hash, if there is one."""
+class InputDigestReply(msgspec.Struct, frozen=True, tag=True):
+    """The digest, or None."""
 
     value: str | None
 
 
-class Cover(msgspec.Struct, frozen=True, tag=True):
-    """What is wrong with what the engine was given."""
+class Coverage(msgspec.Struct, frozen=True, tag=True):
+    """Request to call `Engine.coverage`."""
 
     samples: list[Sample]
 
 
-class Findings(msgspec.Struct, frozen=True, tag=True):
-    """The findings."""
+class CoverageReply(msgspec.Struct, frozen=True, tag=True):
+    """The findings about coverage."""
 
     found: list[CoverageFinding]
 
 
-class Deliver(msgspec.Struct, frozen=True, tag=True):
-    """The file of a copy."""
-
-    sample: Sample
-    seed: int
-
-
-class Has(msgspec.Struct, frozen=True, tag=True):
-    """Whether there is a file for a copy."""
+class DeliveredFile(msgspec.Struct, frozen=True, tag=True):
+    """Request to call `Engine.delivered_file`."""
 
     sample: Sample
     seed: int
 
 
 class Delivers(msgspec.Struct, frozen=True, tag=True):
-    """The answer to `Has`."""
+    """Request to call `Engine.delivers`."""
+
+    sample: Sample
+    seed: int
+
+
+class DeliversReply(msgspec.Struct, frozen=True, tag=True):
+    """Whether there is a file for the copy."""
 
     value: bool
 
 
-class File(msgspec.Struct, frozen=True, tag=True):
-    """The bytes of the file, if there is one."""
+class DeliveredFileReply(msgspec.Struct, frozen=True, tag=True):
+    """The bytes of the file, or None."""
 
     data: bytes | None
 
 
 class DeIdentify(msgspec.Struct, frozen=True, tag=True):
-    """De-identify pictures."""
+    """Request to call `Engine.deidentify`."""
 
     pictures: list[Picture]
     seeds: list[int]
 
 
 class Failed(msgspec.Struct, frozen=True, tag=True):
-    """A `Failure`."""
+    """A `Failure` that the engine returned."""
 
     stage: str
     reason: str
 
 
 class Copy(msgspec.Struct, frozen=True, tag=True):
-    """A copy."""
+    """A copy that the engine returned."""
 
     pixels: NDArray[Any]
 
 
-class Nothing(msgspec.Struct, frozen=True, tag=True):
-    """Something else than a picture of numbers or a failure."""
+class NotAnOutput(msgspec.Struct, frozen=True, tag=True):
+    """Placeholder for output that is neither a numeric picture nor a failure."""
 
 
-class Copies(msgspec.Struct, frozen=True, tag=True):
-    """What the engine returned."""
+class DeIdentifyReply(msgspec.Struct, frozen=True, tag=True):
+    """All outputs of the engine, for each picture and seed."""
 
-    items: list[list[Copy | Failed | Nothing]]
+    items: list[list[Copy | Failed | NotAnOutput]]
 
 
-class Needs(msgspec.Struct, frozen=True, tag=True):
-    """Something of the hand analysis that the engine asks for."""
+class AnalysisRequest(msgspec.Struct, frozen=True, tag=True):
+    """Request by the engine for a part of the hand analysis."""
 
     picture: int
     what: Literal["hand_mask", "palm_mask", "palm_masks", "roi_corners"]
     hand: int = -1
 
 
-class Given(msgspec.Struct, frozen=True, tag=True):
-    """It, or why there is none."""
+class AnalysisReply(msgspec.Struct, frozen=True, tag=True):
+    """The requested part of the hand analysis, or the reason why there is none."""
 
     arrays: list[NDArray[Any]] = []
     reason: str | None = None
 
 
 class Note(msgspec.Struct, frozen=True, tag=True):
-    """A sentence while something takes a while."""
+    """A sentence to show to the user, for example about a download."""
 
     sentence: str
 
 
 class Raised(msgspec.Struct, frozen=True, tag=True):
-    """An exception.
+    """An exception that the engine raised.
 
     Attributes:
-        name: Of its class.
-        origin: Whether it is deidkit's, about a sample or about all, or any other.
+        name: Name of its class.
+        text: Its message.
+        origin: ``sample`` for a SampleError, ``deidkit`` for any other DeidkitError, ``other`` for the rest.
     """
 
     name: str
@@ -175,8 +176,19 @@ class Raised(msgspec.Struct, frozen=True, tag=True):
     origin: Literal["sample", "deidkit", "other"]
 
 
-Request = Make | Expect | Digest | Cover | Deliver | Has | DeIdentify | Given
-Reply = Made | Diverse | Text | Findings | File | Delivers | Copies | Needs | Note | Raised
+Request = CreateEngine | ExpectSamples | InputDigest | Coverage | DeliveredFile | Delivers | DeIdentify | AnalysisReply
+Reply = (
+    CreateEngineReply
+    | ExpectSamplesReply
+    | InputDigestReply
+    | CoverageReply
+    | DeliveredFileReply
+    | DeliversReply
+    | DeIdentifyReply
+    | AnalysisRequest
+    | Note
+    | Raised
+)
 
 
 def send(connection: Connection, message: Request | Reply) -> None:
@@ -191,6 +203,6 @@ def receive_request(connection: Connection) -> Request:
 
 
 def receive_reply(connection: Connection) -> Reply:
-    """Wait for a reply. Raises OSError, EOFError or msgspec.MsgspecError where there is none."""
+    """Wait for a reply. Raises OSError, EOFError or msgspec.MsgspecError if none can be read."""
     received: Reply = unpacked(connection.recv_bytes(MAX_MESSAGE), Reply)
     return received

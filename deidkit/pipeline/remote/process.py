@@ -25,7 +25,7 @@ from deidkit.protocols import Engine, Failure, Hand, Image, Mask, PalmVariant, S
 
 
 class _RemoteImage:
-    """A picture whose hand analysis the audit computes when it is asked for."""
+    """A picture whose hand analysis the audit computes on request."""
 
     def __init__(self, picture: messages.Picture, number: int, connection: Connection) -> None:
         self._picture, self._number, self._connection = picture, number, connection
@@ -51,22 +51,22 @@ class _RemoteImage:
         return self._picture.unread_palms
 
     def hand_mask(self) -> Mask:
-        return self._fetch(messages.Needs(self._number, "hand_mask"))[0]
+        return self._fetch(messages.AnalysisRequest(self._number, "hand_mask"))[0]
 
     def palm_mask(self) -> Mask:
-        return self._fetch(messages.Needs(self._number, "palm_mask"))[0]
+        return self._fetch(messages.AnalysisRequest(self._number, "palm_mask"))[0]
 
     def palm_masks(self) -> Sequence[Mask]:
-        return self._fetch(messages.Needs(self._number, "palm_masks"))
+        return self._fetch(messages.AnalysisRequest(self._number, "palm_masks"))
 
     def roi_corners(self, hand: Hand) -> np.ndarray:
         number = next((at for at, own in enumerate(self.hands) if np.array_equal(own.keypoints, hand.keypoints)), -1)
-        return self._fetch(messages.Needs(self._number, "roi_corners", number))[0]
+        return self._fetch(messages.AnalysisRequest(self._number, "roi_corners", number))[0]
 
-    def _fetch(self, needs: messages.Needs) -> list[np.ndarray]:
-        messages.send(self._connection, needs)
+    def _fetch(self, request: messages.AnalysisRequest) -> list[np.ndarray]:
+        messages.send(self._connection, request)
         reply = messages.receive_request(self._connection)
-        if not isinstance(reply, messages.Given):
+        if not isinstance(reply, messages.AnalysisReply):
             raise EOFError
         if reply.reason is not None:
             raise SampleError(reply.reason)
@@ -79,36 +79,36 @@ class _Responder:
         self._loaded: Loaded[Engine] | None = None
 
     def reply_to(self, request: messages.Request) -> messages.Reply:
-        if isinstance(request, messages.Make):
-            return self._make_engine(request.choice)
+        if isinstance(request, messages.CreateEngine):
+            return self._create_engine(request.choice)
         assert self._loaded is not None
         engine = self._loaded.plugin
-        if isinstance(request, messages.Expect):
+        if isinstance(request, messages.ExpectSamples):
             engine.expect(request.samples)
-            return messages.Diverse(engine.diverse)
-        if isinstance(request, messages.Digest):
-            return messages.Text(engine.input_digest(request.sample))
-        if isinstance(request, messages.Cover):
-            return messages.Findings(list(engine.coverage(request.samples)))
-        if isinstance(request, messages.Deliver):
-            return messages.File(engine.delivered_file(request.sample, request.seed))
-        if isinstance(request, messages.Has):
-            return messages.Delivers(bool(engine.delivers(request.sample, request.seed)))
+            return messages.ExpectSamplesReply(engine.diverse)
+        if isinstance(request, messages.InputDigest):
+            return messages.InputDigestReply(engine.input_digest(request.sample))
+        if isinstance(request, messages.Coverage):
+            return messages.CoverageReply(list(engine.coverage(request.samples)))
+        if isinstance(request, messages.DeliveredFile):
+            return messages.DeliveredFileReply(engine.delivered_file(request.sample, request.seed))
+        if isinstance(request, messages.Delivers):
+            return messages.DeliversReply(bool(engine.delivers(request.sample, request.seed)))
         assert isinstance(request, messages.DeIdentify)
         images = [_RemoteImage(picture, at, self._connection) for at, picture in enumerate(request.pictures)]
         returned = itertools.islice(iter(engine.deidentify(images, request.seeds)), len(images) + 1)
-        return messages.Copies(
+        return messages.DeIdentifyReply(
             [[_item(item) for item in itertools.islice(items, len(request.seeds) + 1)] for items in returned]
         )
 
-    def _make_engine(self, choice: str) -> messages.Made:
+    def _create_engine(self, choice: str) -> messages.CreateEngineReply:
         self._loaded = plugins.create(
             "engine", choice, note=lambda sentence: messages.send(self._connection, messages.Note(sentence))
         )
         limit_library_threads()
         engine = self._loaded.plugin
         values = [getattr(engine, name) for name in declared(type(engine))]
-        return messages.Made(
+        return messages.CreateEngineReply(
             component=self._loaded.component,
             deterministic=engine.deterministic,
             diverse=engine.diverse,
@@ -123,15 +123,15 @@ class _Responder:
         )
 
 
-def _item(item: object) -> messages.Copy | messages.Failed | messages.Nothing:
+def _item(item: object) -> messages.Copy | messages.Failed | messages.NotAnOutput:
     if isinstance(item, Failure):
         return messages.Failed(item.stage, item.reason)
-    return messages.Copy(item) if isinstance(item, np.ndarray) and item.dtype.kind in "biuf" else messages.Nothing()
+    return messages.Copy(item) if isinstance(item, np.ndarray) and item.dtype.kind in "biuf" else messages.NotAnOutput()
 
 
 def main(descriptor: int) -> None:
     """Answer requests until the audit closes the connection."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the audit decides when it ends
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the audit decides when this process ends
     os.dup2(2, 1)  # what an engine prints is not part of the audit's output
     connection = Connection(descriptor)
     responder = _Responder(connection)
@@ -142,7 +142,7 @@ def main(descriptor: int) -> None:
             return
         try:
             reply = responder.reply_to(request)
-        except BaseException as error:  # whatever an engine raises is its own failure
+        except BaseException as error:  # report every exception of an engine, and go on
             reply = messages.Raised(type(error).__name__, str(error), _origin(error))
         messages.send(connection, reply)
 
