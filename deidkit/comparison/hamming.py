@@ -103,12 +103,12 @@ class ShiftedHamming:
 
     @property
     def steps(self) -> int | None:
-        """Bits of a template where distances are differing bits over them, that is, without groups and shifts."""
+        """Number of bits of a template, by which differing bits are divided; None with groups or shifts."""
         bits = self.planes * self.height * self.width
         return bits if self.groups == 1 and self.max_shift == 0 and bits < 2**16 - 1 else None
 
     def compare_in_steps(self, probes: NDArray[np.uint64], references: NDArray[np.uint64]) -> NDArray[np.uint16]:
-        """Differing bits, (p, r) uint16: the same distances as those of `compare`, times `steps`, in half of the time.
+        """(p, r) uint16 differing bits: the distances of `compare` times `steps`, in half of its time.
 
         Raises:
             ValueError: There are groups or shifts, or 65,536 bits or more.
@@ -126,7 +126,7 @@ class ShiftedHamming:
 
     @cached_property
     def _shifting(self) -> tuple[NDArray[np.int64], NDArray[np.uint64], NDArray[np.float64], float]:
-        """Of each shift the distance in bits, the mask of its overlap and the value of a bit; what to divide by."""
+        """The distance in bits, overlap mask and weight of a bit for each shift, and the common divisor."""
         shifts = self.shifts
         overlaps = np.zeros((len(shifts), 1, self.height, self.width), dtype=bool)
         for overlap, (dy, dx) in zip(overlaps[:, 0], shifts, strict=True):
@@ -144,7 +144,7 @@ class ShiftedHamming:
 def _by_lane(references: NDArray[np.uint64], lanes: int) -> NDArray[np.uint64]:
     """Blocks of references, (blocks, words, lanes), the last one filled up with zeros.
 
-    They start on a cache line: vectors that lie across two take twice as long to load.
+    They start on a cache line, because vectors that lie across two take twice as long to load.
     """
     count, words = references.shape
     blocks = -(-count // lanes)

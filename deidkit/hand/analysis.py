@@ -38,7 +38,6 @@ class AnalyzedImage:
 
     An unexpected error of a plugin affects this picture only: whatever needs the plugin's result raises a SampleError.
 
-
     Attributes:
         raised: Kind of plugin -> exception that it raised.
 

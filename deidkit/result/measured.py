@@ -14,7 +14,7 @@ Weight = Literal["leak", "hole", "note"]
 
 @dataclass(frozen=True, kw_only=True)
 class RecognizerResult:
-    """How good one recognizer is on the originals: a weak one proves nothing.
+    """Accuracy of one recognizer on the originals: a weak one proves nothing.
 
     Attributes:
         component: The recognizer.

@@ -1,4 +1,4 @@
-"""AVIF and HEIC files (ISO/IEC 23008-12): the items, their relations, and every byte of them."""
+"""AVIF and HEIC files (ISO/IEC 23008-12): the items, their relations, and all their bytes."""
 
 from __future__ import annotations
 
@@ -46,12 +46,12 @@ class _Items:
 
 
 def read_avif(data: bytes) -> Layout:
-    """The layout of an AVIF file; raises SampleError where it is truncated or damaged."""
+    """The layout of an AVIF file; raises SampleError if it is truncated or damaged."""
     return _read(data, "AVIF")
 
 
 def read_heic(data: bytes) -> Layout:
-    """The layout of a HEIC file; raises SampleError where it is truncated or damaged."""
+    """The layout of a HEIC file; raises SampleError if it is truncated or damaged."""
     return _read(data, "HEIC")
 
 

@@ -43,7 +43,7 @@ _PHOTOSHOP_THUMBNAILS = (b"8BIM\x04\x09", b"8BIM\x04\x0c")
 
 @dataclass(slots=True)
 class _Component:
-    """One colour of the frame, and how far each of its 64 coefficients has been sent."""
+    """One component of the frame, and the lowest bit sent so far of each of its 64 coefficients."""
 
     sampling: tuple[int, int]
     table: int
@@ -66,7 +66,7 @@ class _Reader:
 
 
 def read_jpeg(data: bytes) -> Layout:
-    """The layout of a JPEG file. Raises SampleError where it is truncated, damaged, lacks scans or is over a limit."""
+    """The layout of a JPEG file. Raises SampleError if it is truncated, damaged, lacks scans or exceeds a limit."""
     reader = _Reader(data)
     if len(data) > MAX_CODED_BYTES:
         raise over_budget(f"a JPEG file of more than {MAX_CODED_BYTES // 1_000_000} MB")
@@ -95,7 +95,7 @@ def read_jpeg(data: bytes) -> Layout:
 
 
 def _walk(reader: _Reader) -> int:
-    """Read every segment; where the picture ends."""
+    """Read every segment and return where the picture ends."""
     data, markers = reader.data, _markers(reader.data)
     position, count, metadata = 2, 0, 0
     while True:
@@ -137,7 +137,7 @@ def _walk(reader: _Reader) -> int:
 
 
 def _markers(data: bytes) -> NDArray[np.intp]:
-    """Where markers are that can end a scan: neither a stuffed zero nor a restart."""
+    """Positions of markers that can end a scan, that is, neither stuffed zeros nor restart markers."""
     array = np.frombuffer(data, np.uint8)
     places = np.flatnonzero(array[:-1] == 0xFF)
     following = array[places + 1]
@@ -148,13 +148,13 @@ def _markers(data: bytes) -> NDArray[np.intp]:
 
 
 def _next(markers: NDArray[np.intp], position: int, end: int) -> int:
-    """The first marker at or after a position; `end` where there is none."""
+    """The first marker at or after a position; `end` if there is none."""
     first = int(np.searchsorted(markers, position))
     return int(markers[first]) if first < len(markers) else end
 
 
 def _is_needed(reader: _Reader, marker: int, content: tuple[int, int]) -> bool:
-    """Take a segment in; whether pixels need it."""
+    """Record a segment and return whether decoding the pixels needs it."""
     start, stop = content
     if marker in _FRAMES:
         _frame(reader, marker, reader.data[start:stop])
@@ -228,7 +228,7 @@ def _scan(reader: _Reader, content: bytes) -> None:
 
 
 def _tables(reader: _Reader, marker: int, start: int, stop: int) -> None:
-    """Note every table of a segment, so that one which no scan uses is found: it can hold anything."""
+    """Record every table of a segment: a table that no scan uses is a finding, since it can hold anything."""
     name, at = "DQT" if marker == _DQT else "DHT", start
     while at < stop:
         kind = reader.data[at]
@@ -245,7 +245,7 @@ def _tables(reader: _Reader, marker: int, start: int, stop: int) -> None:
 
 
 def _check_complete(reader: _Reader) -> None:
-    """Whether every coefficient was sent down to its last bit; decoders silently show what there is."""
+    """Raise SampleError unless every coefficient was sent completely; decoders silently show what they got."""
     for component in reader.components.values():
         if reader.frame not in _PROGRESSIVE:
             component.lowest_bit = [None if bit is None else 0 for bit in component.lowest_bit]
@@ -266,7 +266,7 @@ def _is_usual_adobe(content: bytes) -> bool:
 
 
 def _segment_findings(reader: _Reader, marker: int, start: int, stop: int) -> list[FileFinding]:
-    """What a segment is that pixels do not need."""
+    """Findings for a segment that decoding the pixels does not need."""
     content, size = reader.data[start:stop], stop - start
     where = (
         "COM segment" if marker == _COM else f"APP{marker - _APP0} segment" if _APP0 <= marker <= _APP15 else "segment"

@@ -1,4 +1,4 @@
-"""JPEG 2000 files (ISO/IEC 15444-1): boxes, marker segments, tile parts, and what no packet holds."""
+"""JPEG 2000 files (ISO/IEC 15444-1): boxes, marker segments, tile parts, and data outside of packets."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class _Stream:
 
 
 def read_jpeg2000(data: bytes) -> Layout:
-    """The layout of a JP2 file or a bare code stream; raises SampleError where it is truncated or damaged."""
+    """The layout of a JP2 file or a bare code stream; raises SampleError if it is truncated or damaged."""
     findings: list[FileFinding] = []
     stream = (0, len(data)) if data.startswith(_START) else None
     essential = data
@@ -78,7 +78,7 @@ def _header_findings(data: bytes, header: Box) -> list[FileFinding]:
 
 
 def _follow(reader: _Stream, start: int) -> int:
-    """Follow segments and tile parts to the end of the stream; decoders show what there is of one that is cut."""
+    """Read segments and tile parts, and return where the stream ends; decoders accept a truncated stream silently."""
     data, stop = reader.data, reader.stop
     if stop - start < 50 or data[start : start + 4] != _START:
         raise cut_off() if stop - start < 50 else damaged("its code stream is wrong")
@@ -102,7 +102,7 @@ def _follow(reader: _Stream, start: int) -> int:
 
 
 def _segment(reader: _Stream, position: int) -> int:
-    """Take in a marker segment; where it ends."""
+    """Record a marker segment and return where it ends."""
     reader.parts += 1
     check_parts(reader.parts, "segments")
     marker, size = reader.data[position + 1], int.from_bytes(reader.data[position + 2 : position + 4], "big")
@@ -117,7 +117,7 @@ def _segment(reader: _Stream, position: int) -> int:
 
 
 def _tile_part(reader: _Stream, position: int, stop: int) -> None:
-    """Look through a tile part: in packets, no byte above 8F follows one of FF (annex B.10.1, D.1)."""
+    """Check a tile part: within packets, no byte above 8F follows a byte FF (annex B.10.1, D.1)."""
     reader.parts += 1
     check_parts(reader.parts, "tile parts")
     while reader.data[position : position + 2] != bytes((0xFF, _SOD)):

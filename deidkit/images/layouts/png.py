@@ -1,4 +1,4 @@
-"""PNG files (ISO/IEC 15948): chunks, their check sums, and what is behind the pixels in the compressed stream."""
+"""PNG files (ISO/IEC 15948): chunks, their checksums, and data after the pixels in the compressed stream."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _PASSES = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4),
 
 
 def read_png(data: bytes) -> Layout:
-    """The layout of a PNG file; raises SampleError where it is truncated, damaged or over a limit."""
+    """The layout of a PNG file; raises SampleError if it is truncated, damaged or exceeds a limit."""
     findings: list[FileFinding] = []
     needed, pixels, metadata, pages, orientation = [_SIGNATURE], 0, 0, 1, 1
     header, end = b"", 0
@@ -96,7 +96,7 @@ def read_png(data: bytes) -> Layout:
 
 
 def trailing_bytes(essential: bytes) -> int:
-    """Bytes that the compressed stream of a PNG holds behind the last pixel, within or after it.
+    """Bytes of a PNG after its last pixel, inside the compressed stream or behind it.
 
     Args:
         essential: The file, without anything that decoding does not need.
@@ -141,7 +141,7 @@ def _stream_size(header: bytes) -> int:
 
 
 def chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
-    """Kind, start and stop of each chunk's content, to the last; every check sum is compared."""
+    """Type, start and stop of the content of each chunk; every checksum is verified."""
     position, count, view = 8, 0, memoryview(data)
     while True:
         count += 1
@@ -170,7 +170,7 @@ def _is_header(content: bytes) -> bool:
 
 
 def _chunk_findings(kind: bytes, content: bytes, start: int) -> list[FileFinding]:
-    """What a chunk is that pixels do not need; nothing where it can hold no information of its own."""
+    """Findings for a chunk that decoding the pixels does not need; empty if it can hold no information of its own."""
     name = kind.decode("ascii") if kind.isalpha() else "unknown"
     where = f"{name} chunk"
     usual = (

@@ -1,4 +1,4 @@
-"""GIF and PNM files, whose structure fits on a page each."""
+"""GIF and PNM files."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def read_gif(data: bytes) -> Layout:
 
 
 def gif_codes(essential: bytes) -> tuple[int, int, bytes]:
-    """Of a GIF of one frame, with only what decoding needs: smallest code size, number of pixels, and all codes."""
+    """Smallest code size, number of pixels and all codes of a one-frame GIF that holds only what decoding needs."""
     flags = essential[10]
     at = 13 + (3 << ((flags & 7) + 1) if flags & 0x80 else 0)
     while essential[at] != 0x2C:
@@ -146,7 +146,7 @@ def read_pnm(data: bytes) -> Layout:
 
 
 def _plain_text_findings(body: bytes, position: int, numbers: bool, count: int) -> list[FileFinding]:
-    """What values in plain text hold besides the first `count` of them."""
+    """Findings for anything in a body of plain-text values besides its first `count` values."""
     words = body.split() if numbers else b"".join(body.split())
     found = []
     if len(words) > count:

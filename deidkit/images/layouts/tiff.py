@@ -1,4 +1,4 @@
-"""TIFF files (TIFF 6.0, and BigTIFF): the first directory, its pixels, and every byte that belongs to neither."""
+"""TIFF files (TIFF 6.0 and BigTIFF): the first directory, its pixels, and all bytes that belong to neither."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ MAX_PAGES = 1000
 
 @dataclass(slots=True)
 class Directory:
-    """One directory: values of tags that hold numbers, and where each tag's content is."""
+    """One directory: the values of numeric tags, and the position of each tag's content."""
 
     values: dict[int, Sequence[int]] = field(default_factory=dict)
     places: dict[int, tuple[int, int]] = field(default_factory=dict)
@@ -60,13 +60,13 @@ class Directory:
 
 
 def first_directory(data: bytes) -> Directory:
-    """The first directory of a TIFF file, whose pixels are shown; raises SampleError as `read_tiff`."""
+    """The first directory of a TIFF file, whose pixels are displayed; raises SampleError as `read_tiff`."""
     order, big = _flavour(data)
     return _directory(data, order, big, _number(data, order, 8 if big else 4, 8 if big else 4))
 
 
 def read_tiff(data: bytes) -> Layout:
-    """The layout of a TIFF file; raises SampleError where it is truncated, damaged or over a limit."""
+    """The layout of a TIFF file; raises SampleError if it is truncated, damaged or exceeds a limit."""
     order, big = _flavour(data)
     first = _number(data, order, 8 if big else 4, 8 if big else 4)
     directory = first_directory(data)
@@ -143,7 +143,7 @@ def _directory(data: bytes, order: str, big: bool, offset: int) -> Directory:
 
 
 def pixel_places(data: bytes, directory: Directory) -> list[tuple[int, int]]:
-    """Where each strip or tile begins and ends in the file; raises SampleError where they are not all in it."""
+    """Start and end of each strip or tile in the file; raises SampleError if one lies outside of the file."""
     tiled = _TILES in directory.values
     starts = directory.values.get(_TILES if tiled else _STRIPS, [])
     sizes = directory.values.get(_TILE_SIZES if tiled else _STRIP_SIZES, [])
@@ -170,7 +170,7 @@ def _pages(data: bytes, order: str, big: bool, offset: int) -> int:
 
 
 def part_count(directory: Directory) -> int:
-    """How many strips or tiles the picture consists of; raises SampleError where they are larger than any need be."""
+    """Number of strips or tiles of the picture; raises SampleError if they are implausibly large."""
 
     def first(tag: int, default: int) -> int:
         return int(directory.values.get(tag, [default])[0])
@@ -190,7 +190,7 @@ def part_count(directory: Directory) -> int:
 
 
 def _in_strips(data: bytes, directory: Directory, places: Sequence[tuple[int, int]]) -> list[FileFinding]:
-    """What strips hold that are JPEG files, and the tables that they share."""
+    """Findings in strips that are JPEG files, and in the tables that they share."""
     tables, size = directory.places.get(347, (0, 0))
     found = [] if size <= 4 else _tables(data, tables, tables + size)
     for start, stop in places:
@@ -201,7 +201,7 @@ def _in_strips(data: bytes, directory: Directory, places: Sequence[tuple[int, in
 
 
 def _tables(data: bytes, start: int, stop: int) -> list[FileFinding]:
-    """Segments besides quantization and Huffman tables."""
+    """Findings for segments other than quantization and Huffman tables."""
     found, at = [], start + 2
     while at + 4 <= stop and data[at] == 0xFF and data[at + 1] != 0xD9:
         size = int.from_bytes(data[at + 2 : at + 4], "big")
@@ -230,7 +230,7 @@ def _tag_findings(directory: Directory, channels: int) -> list[FileFinding]:
 
 
 def _gaps(data: bytes, used: list[tuple[int, int]]) -> list[FileFinding]:
-    """Bytes that belong to nothing. One zero that aligns what follows is none."""
+    """Findings for bytes that belong to no part of the file; a single zero is alignment and does not count."""
     found, reached = [], 0
     for start, stop in [*sorted(used), (len(data), len(data))]:
         if start > reached and data[reached:start] != b"\0":
@@ -241,7 +241,7 @@ def _gaps(data: bytes, used: list[tuple[int, int]]) -> list[FileFinding]:
 
 
 def _colours(directory: Directory) -> int:
-    """Channels that are shown, alpha among them."""
+    """Number of displayed channels, including alpha."""
     photometric = int(directory.values.get(262, [1])[0])
     alpha = directory.values.get(338, [0])[0] in (1, 2)
     return {2: 3, 5: 4, 6: 3}.get(photometric, 1) + alpha
@@ -253,7 +253,7 @@ def _orientation(directory: Directory) -> int:
 
 
 def _flavour(data: bytes) -> tuple[str, bool]:
-    """Order of bytes, for `struct`, and whether it is a BigTIFF."""
+    """Byte order in the notation of `struct`, and whether the file is a BigTIFF."""
     return ("<" if data[:2] == b"II" else ">"), data[2:4] in (b"+\0", b"\0+")
 
 

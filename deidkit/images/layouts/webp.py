@@ -1,4 +1,4 @@
-"""WebP files (RFC 9649): chunks, and the parts of the coded pixels that say their own size (RFC 6386)."""
+"""WebP files (RFC 9649): chunks, and those parts of the coded pixels that state their size (RFC 6386)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _NAMES = {b"XMP ": "XMP", b"ICCP": "colour profile", b"ALPH": "alpha"}
 
 
 def read_webp(data: bytes) -> Layout:
-    """The layout of a WebP file; raises SampleError where it is truncated, damaged or over a limit."""
+    """The layout of a WebP file; raises SampleError if it is truncated, damaged or exceeds a limit."""
     end = 8 + int.from_bytes(data[4:8], "little")
     if end > len(data):
         raise cut_off()
@@ -83,14 +83,14 @@ def read_webp(data: bytes) -> Layout:
 
 
 def shortened(essential: bytes, by: int) -> Iterator[bytes]:
-    """The file again and again, each time with one part of its coded pixels that lacks its last bytes.
+    """Yield variants of the file, each with the last bytes of one part of the coded pixels removed.
 
-    No such file can be decoded where every part is needed to its end. The parts are those that say their own size: an
-    alpha plane, lossless pixels, and each partition of lossy ones.
+    If every part is needed to its end, none of them can be decoded. Only parts that state their size are shortened: an
+    alpha plane, lossless pixels, and each partition of lossy pixels.
 
     Args:
         essential: A still picture, with only what decoding needs.
-        by: How many bytes are taken away; parts that are no longer than that are left as they are.
+        by: Number of bytes to remove; parts that are not longer are skipped.
     """
     chunks = [(kind, essential[start:stop]) for kind, start, stop in _riff(essential, len(essential))]
     for at, (kind, content) in enumerate(chunks):
@@ -110,7 +110,7 @@ def _file(chunks: list[tuple[bytes, bytes]]) -> bytes:
 
 
 def _partitions(frame: bytes) -> list[bytes]:
-    """The first partition of a lossy key frame, and those of its coefficients (RFC 6386, section 9.5)."""
+    """The first partition of a lossy key frame, and its coefficient partitions (RFC 6386, section 9.5)."""
     first = int.from_bytes(frame[:3], "little") >> 5
     start = _HEADER + first
     count = _partition_count(frame[_HEADER:start])
@@ -130,7 +130,7 @@ def _frame(header: bytes, parts: list[bytes]) -> bytes:
 
 
 def _partition_count(first: bytes) -> int:
-    """What the frame header says (RFC 6386, section 9.2 to 9.5)."""
+    """Number of coefficient partitions in the frame header (RFC 6386, sections 9.2 to 9.5)."""
     bits = _EvenBits(first)
     bits.read(2)
     if bits.read(1):  # segments
@@ -149,7 +149,7 @@ def _partition_count(first: bytes) -> int:
 
 @dataclass(slots=True)
 class _EvenBits:
-    """Reads what was coded with even odds by the arithmetic coder of VP8 (RFC 6386, section 7)."""
+    """Reads bits coded with even probability by the arithmetic coder of VP8 (RFC 6386, section 7)."""
 
     data: bytes
     at: int = 2
@@ -158,7 +158,7 @@ class _EvenBits:
     shifted: int = 0
 
     def read(self, count: int) -> int:
-        """An unsigned number of so many bits."""
+        """Read an unsigned number of `count` bits."""
         if self.value < 0:
             self.value = int.from_bytes(self.data[:2].ljust(2, b"\0"), "big")
         number = 0
@@ -176,7 +176,7 @@ class _EvenBits:
         return number
 
     def skip_optional(self, count: int, size: int) -> None:
-        """So many numbers, each of which a bit announces."""
+        """Skip `count` optional numbers of `size` bits, each preceded by a bit that tells whether it is present."""
         for _ in range(count):
             if self.read(1):
                 self.read(size)
