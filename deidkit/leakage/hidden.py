@@ -85,7 +85,8 @@ def _reduced(part: Image, size: tuple[int, int]) -> NDArray[np.float32]:
 def _channels(colours: NDArray[np.float32]) -> Iterator[Plane]:
     red, green, blue = (np.ascontiguousarray(colours[:, :, channel]) for channel in range(3))
     yield from (red, green, blue, red - green, blue - green)
-    yield np.asarray(colours.max(axis=2) - colours.min(axis=2), np.float32)
+    highest, lowest = (each(each(red, green), blue) for each in (np.maximum, np.minimum))
+    yield highest - lowest
     angles = np.arctan2(np.sqrt(3) * (green - blue), 2 * red - green - blue)
     yield from (np.asarray(_HUE_SCALE * wave(angles), np.float32) for wave in (np.cos, np.sin))
 

@@ -58,6 +58,8 @@ def tone(original: Image, copy: Image, palm: Mask) -> Tone | None:
     Returns:
         None if no uniform change of levels explains the copy, as after a local change.
     """
+    if not np.any(cv2.copyTo(cv2.absdiff(original, copy), (~palm).astype(np.uint8))):
+        return None
     before, after, covered = (
         cv2.resize(plane, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA).astype(np.float32)
         for plane in (original, copy, palm.astype(np.uint8) * 255)
