@@ -1,6 +1,6 @@
 """Hand analysis: keypoints, hand mask, palm polygon and palm region of interest."""
 
-from deidkit.hand.analysis import AnalyzedImage, HandAnalysis, palm_or_none, ready_roi
+from deidkit.hand.analysis import AnalyzedImage, HandAnalysis, palm_or_none, ready_roi, region_mirrored
 from deidkit.hand.coverage import unchanged_share
 from deidkit.hand.detected_hands import DetectedHands
 from deidkit.hand.palm import palm_polygon, palm_region
@@ -15,6 +15,7 @@ __all__ = [
     "palm_polygon",
     "palm_region",
     "ready_roi",
+    "region_mirrored",
     "square_below",
     "unchanged_share",
     "warp_roi",

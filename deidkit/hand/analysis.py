@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from deidkit.errors import DeidkitError, SampleError
 from deidkit.hand.detected_hands import DetectedHands
 from deidkit.hand.palm import palm_region
-from deidkit.hand.roi import warp_colours, warp_roi
+from deidkit.hand.roi import is_mirrored, warp_colours, warp_roi
 from deidkit.protocols import (
     ROI_SIZE,
     Failure,
@@ -277,6 +277,15 @@ def palm_or_none(image: AnalyzedImage) -> Mask | None:
         return image.palm_mask()
     except SampleError:
         return None
+
+
+def region_mirrored(image: AnalyzedImage) -> bool:
+    """Whether the best hand's region is mirrored to look like a right palm; False if there is none."""
+    try:
+        hand = image.best_hand()
+        return is_mirrored(image.roi_corners(hand), hand)
+    except SampleError:
+        return False
 
 
 def ready_roi(pixels: Image) -> GreyImage:

@@ -172,10 +172,13 @@ def warp_colours(image: Image, corners: NDArray[np.float32], hand: Hand) -> Imag
             f"more than {MOST_OUTSIDE:.0%} of the palm region lies outside the picture".replace("%", " %")
         )
     roi = cut(image, corners, ROI_SIZE)
+    return np.asarray(cv2.flip(roi, 1), np.uint8) if is_mirrored(corners, hand) else roi
+
+
+def is_mirrored(corners: NDArray[np.float32], hand: Hand) -> bool:
+    """Whether `warp_roi` mirrors a hand's region, so that it looks like a right palm."""
     across = corners[1] - corners[0]
-    if float(across @ (hand.keypoints[5] - hand.keypoints[17])) < 0:
-        roi = np.asarray(cv2.flip(roi, 1), np.uint8)
-    return roi
+    return float(across @ (hand.keypoints[5] - hand.keypoints[17])) < 0
 
 
 def outside_share(corners: NDArray[np.float32], width: int, height: int) -> float:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deidkit.leakage import marks
-from deidkit.leakage.traits import IN_PICTURE, IN_REGION, SLOW_LIGHT, SLOW_LIGHT_IN_REGION
+from deidkit.leakage.traits import IN_PICTURE, IN_REGION, SLOW_LIGHT, SLOW_LIGHT_IN_REGION, turned_back
 
 LARGEST_OWN_AUC = 0.68
 """Largest probability that low-frequency lighting resembles the copy's own original more than others: an engine that
@@ -29,7 +29,11 @@ chosen per person 0.94 and more."""
 
 _PERMUTATIONS = 200
 _LEAST_LIGHT = 0.5
-"""Least standard deviation of a coefficient, in grey levels."""
+"""Least standard deviation of a coefficient, in grey levels; lighting without any larger one is rounding, or follows
+from the colour of the hand."""
+
+_VARIED = 0.99
+"""Least standard deviation of a standardised coefficient in lighting that varies at all: 1 but for rounding."""
 
 _SHRINKAGE, _RIDGE = 0.3, 0.02
 """Shrinkage of the within-person covariance towards its diagonal, and multiple of the identity added to it, since there
@@ -49,12 +53,13 @@ def chosen_traits(
     ours, theirs = _standardised(originals[:, SLOW_LIGHT]), _standardised(copies[:, SLOW_LIGHT])
     if _own_original_auc(ours, theirs, people) > LARGEST_OWN_AUC:
         return []
-    places = [(ours, theirs)]
+    # An engine may lay one palm for all into regions as a hand shows them, or as they look mirrored to a right palm.
+    laid = turned_back(copies)
+    places = [theirs]
     if copies[:, SLOW_LIGHT_IN_REGION].any():
-        places.append(
-            (_standardised(originals[:, SLOW_LIGHT_IN_REGION]), _standardised(copies[:, SLOW_LIGHT_IN_REGION]))
-        )
-    return _chosen_wave(originals, copies, people) + _chosen_light(places, people)
+        regions = [copies] if np.array_equal(laid, copies) else [copies, laid]
+        places += [_standardised(measured[:, SLOW_LIGHT_IN_REGION]) for measured in regions]
+    return _chosen_wave(originals, copies, people) + _chosen_light(ours, places, people)
 
 
 def _chosen_wave(
@@ -62,8 +67,11 @@ def _chosen_wave(
 ) -> list[marks.Mark]:
     """Test whether a wave was chosen per person: its frequency differs in the picture and in the palm's region."""
     found = []
-    for place in (IN_PICTURE, IN_REGION):
-        before, after = _frequency_mark(originals[:, place], people), _frequency_mark(copies[:, place], people)
+    places = [(originals, copies, IN_PICTURE), (originals, copies, IN_REGION)]
+    if not np.array_equal(laid := turned_back(copies), copies):
+        places.append((turned_back(originals), laid, IN_REGION))
+    for ours, theirs, place in places:
+        before, after = _frequency_mark(ours[:, place], people), _frequency_mark(theirs[:, place], people)
         if before is None or after is None or after.auc < max(LEAST_WAVE_AUC, before.auc):
             return []
         found.append(replace(after, name="wave"))
@@ -75,15 +83,15 @@ def _frequency_mark(places: NDArray[np.float32], people: NDArray[np.int64]) -> m
 
 
 def _chosen_light(
-    places: Sequence[tuple[NDArray[np.float64], NDArray[np.float64]]], people: NDArray[np.int64]
+    original: NDArray[np.float64], places: Sequence[NDArray[np.float64]], people: NDArray[np.int64]
 ) -> list[marks.Mark]:
     """Test whether lighting was chosen per person: it differs in all coordinates in which it was measured.
 
     A palm that is the same for all differs by person in the picture, but not in the palm's region. If the lighting of
     the originals separates people as well, a palm that is filled in from its rim explains the difference.
     """
-    found = [_light_mark(after, people) for _, after in places]
-    own = _light_mark(places[0][0], people)
+    found = [_light_mark(after, people) for after in places]
+    own = _light_mark(original, people)
     least = 0.0 if own is None else own.deviations
     certain = [mark for mark in found if mark is not None and mark.auc >= _LEAST_LIGHT_AUC]
     return certain[:1] if len(certain) == len(places) and certain[0].deviations > least else []
@@ -91,7 +99,7 @@ def _chosen_light(
 
 def _light_mark(light: NDArray[np.float64], people: NDArray[np.int64]) -> marks.Mark | None:
     """Separation of people by all coefficients of low-frequency lighting together; None if there is none."""
-    if not light.any():
+    if light.std(axis=0).max() < _VARIED:
         return None
     numbers = np.unique(people, return_inverse=True)[1]
     observed = _log_hotelling_trace(light, numbers)

@@ -25,11 +25,14 @@ _COSINES = 4
 
 _LIGHT = _COSINES * _COSINES - 1
 
-TRAITS = _WAVES + 2 * _LIGHT
+MIRRORED = _WAVES + 2 * _LIGHT
+"""Index of whether the region is mirrored: 1 or 0."""
+
+TRAITS = MIRRORED + 1
 """Number of measurements."""
 
 IN_PICTURE, IN_REGION = slice(0, 2), slice(2, _WAVES)
-SLOW_LIGHT, SLOW_LIGHT_IN_REGION = slice(_WAVES, _WAVES + _LIGHT), slice(_WAVES + _LIGHT, TRAITS)
+SLOW_LIGHT, SLOW_LIGHT_IN_REGION = slice(_WAVES, _WAVES + _LIGHT), slice(_WAVES + _LIGHT, MIRRORED)
 """Their indices."""
 
 _DETAIL_SIGMAS = (0.8, 1.6, 3.2)
@@ -56,16 +59,18 @@ _LOWEST, _HIGHEST, _LEAST_RELATIVE_POWER, _RINGS_AVERAGED = 4, 55, 30.0, 5
 magnitude; width of that range."""
 
 
-def traits(plane: GreyImage, inside: Mask, roi: GreyImage | None) -> NDArray[np.float32]:
+def traits(plane: GreyImage, inside: Mask, roi: GreyImage | None, *, mirrored: bool) -> NDArray[np.float32]:
     """Measure a palm.
 
     Args:
         plane: (h, w) uint8, the palm's bounding box or the middle of it.
         inside: (h, w) bool, where the palm is; not empty.
         roi: (128, 128) uint8, the palm's region of interest; None where there is none.
+        mirrored: Whether the region was mirrored to look like a right palm.
 
     Returns:
-        (`TRAITS`,) float32: the waves, and the lighting coefficients in grey levels; 0 for a missing region.
+        (`TRAITS`,) float32: the waves, the lighting coefficients in grey levels, and whether the region is mirrored;
+        0 for a missing region.
     """
     levels = np.asarray(plane, np.float32)
     part = tuple(slice(max(0, (length - _MIDDLE) // 2), (length + _MIDDLE) // 2) for length in plane.shape)
@@ -73,7 +78,18 @@ def traits(plane: GreyImage, inside: Mask, roi: GreyImage | None) -> NDArray[np.
     wave = _wave(_square(_detail(levels[part], middle.astype(np.float32)), without_rim(middle, _RIM)))
     of_region = (0.0, 0.0) if roi is None else _wave(_in_region(roi))
     light = [0.0] * _LIGHT if roi is None else _light_of_region(roi)
-    return np.array([*wave, *of_region, *_light(levels, inside), *light], np.float32)
+    return np.array([*wave, *of_region, *_light(levels, inside), *light, mirrored], np.float32)
+
+
+def turned_back(measured: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Traits, (n, `TRAITS`), as if regions had not been mirrored."""
+    found, mirrored = measured.copy(), measured[:, MIRRORED] > 0
+    across, down = found[:, IN_REGION].T
+    down[mirrored & (across > 0)] *= -1
+    # Cosines of odd order are antisymmetric.
+    odd = np.arange(1, _LIGHT + 1) % _COSINES % 2 == 1
+    found[:, SLOW_LIGHT_IN_REGION][np.ix_(mirrored, odd)] *= -1
+    return found
 
 
 def _detail(levels: Plane, weight: Plane) -> Plane:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deidkit.errors import PluginError, SampleError
-from deidkit.hand import AnalyzedImage, palm_or_none, unchanged_share
+from deidkit.hand import AnalyzedImage, palm_or_none, region_mirrored, unchanged_share
 from deidkit.images import thumbnail
 from deidkit.leakage import LENGTH, Reference, examine, examine_palm, examine_region, fingerprint
 from deidkit.measures.quality import TEXTURE, SmallPictures, picture_quality
@@ -126,7 +126,13 @@ class Examinations(_OfCopies[ExaminationRecord]):
             for found in _examined(list(of_one), plugins, work.context.plan.small_pictures)
         ]
         prints = [
-            fingerprint(copy.image.pixels, palm_or_none(copy.original), first_region(copy.rois), copy.picture.shape[:2])
+            fingerprint(
+                copy.image.pixels,
+                palm_or_none(copy.original),
+                first_region(copy.rois),
+                copy.picture.shape[:2],
+                mirrored=region_mirrored(copy.original),
+            )
             for copy in copies
         ]
         images = [*work.batch.readable, *(copy.image for copy in copies)]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from deidkit.hand import palm_or_none
+from deidkit.hand import palm_or_none, region_mirrored
 from deidkit.leakage import LENGTH, fingerprint, pixel_hash
 from deidkit.pipeline.batch_work import BatchWork, first_region
 from deidkit.pipeline.extraction import TemplateExtraction
@@ -42,7 +42,7 @@ class Originals(Stage[OriginalsRecord]):
         warnings.include([], batch.warnings.notes)
         readable = batch.readable
         prints = [
-            fingerprint(image.pixels, palm_or_none(image), first_region(rois))
+            fingerprint(image.pixels, palm_or_none(image), first_region(rois), mirrored=region_mirrored(image))
             for image, rois in zip(batch.images, batch.rois, strict=True)
             if not isinstance(image, Failure)
         ]

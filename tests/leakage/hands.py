@@ -20,12 +20,14 @@ SUBJECTS, SAMPLES = 6, 3
 
 @dataclass(frozen=True)
 class Drawn:
-    """One picture of a hand: whose, its pixels, its palm, and the corners of its region of interest."""
+    """One picture of a hand: whose, its pixels, its palm, and the corners of its region of interest, which is
+    mirrored for a left one."""
 
     subject: int
     pixels: Image
     palm: Mask
     corners: NDArray[np.float32]
+    left: bool = False
 
     @property
     def unit(self) -> float:
@@ -143,7 +145,16 @@ def region(hand: Drawn, picture: Image) -> GreyImage:
     square = np.array([[0, 0], [128, 0], [128, 128], [0, 128]], np.float32)
     matrix = cv2.getPerspectiveTransform(hand.corners, square)
     grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
-    return np.asarray(cv2.warpPerspective(grey, matrix, (128, 128)), np.uint8)
+    seen = np.asarray(cv2.warpPerspective(grey, matrix, (128, 128)), np.uint8)
+    return np.asarray(cv2.flip(seen, 1), np.uint8) if hand.left else seen
+
+
+def mirrored(hand: Drawn) -> Drawn:
+    """The other hand."""
+    corners = (np.float32([hand.palm.shape[1], 0]) + np.float32([-1, 1]) * hand.corners)[[1, 0, 3, 2]]
+    return Drawn(
+        hand.subject, np.ascontiguousarray(hand.pixels[:, ::-1]), hand.palm[:, ::-1].copy(), corners, not hand.left
+    )
 
 
 def pictures(treated: list[Image], own: list[Drawn] | None = None) -> Pictures:
@@ -153,7 +164,7 @@ def pictures(treated: list[Image], own: list[Drawn] | None = None) -> Pictures:
     for hand, picture in zip(own, treated, strict=True):
         upright = turned_back(hand.pixels, picture).image
         size = picture.shape[0], picture.shape[1]
-        rows.append(fingerprint(upright, hand.palm, region(hand, upright), size))
+        rows.append(fingerprint(upright, hand.palm, region(hand, upright), size, mirrored=hand.left))
     return Pictures(
         numbers=np.arange(len(treated)),
         identities=np.array([hand.subject for hand in own]),

@@ -234,6 +234,52 @@ def test_a_palm_filled_from_its_rim_is_no_mark_where_people_are_lit_otherwise() 
     assert "slow light" not in " ".join(leak.detail for leak in leaks if leak.finding == "marked")
 
 
+def left_and_right() -> list[Drawn]:
+    """Left and right hands; each person holds theirs in one of four ways."""
+    own = [drawn.mirrored(hand) if hand.subject % 2 else hand for hand in hands(77, 20, 2)]
+    return [quarter_turned(hand, hand.subject // 2 % 4) for hand in own]
+
+
+def quarter_turned(hand: Drawn, times: int) -> Drawn:
+    for _ in range(times):
+        corners = np.column_stack([hand.corners[:, 1], hand.palm.shape[1] - hand.corners[:, 0]])
+        pixels, palm = (np.ascontiguousarray(np.rot90(plane)) for plane in (hand.pixels, hand.palm))
+        hand = replace(hand, pixels=pixels, palm=palm, corners=corners.astype(np.float32))
+    return hand
+
+
+def of_left_and_right(lay: Callable[[Drawn], Image]) -> str:
+    """What is found in copies of left and right hands."""
+    own = left_and_right()
+    leaks = findings(
+        pictures([hand.pixels for hand in own], own), pictures([lay(hand) for hand in own], own), [NOTHING] * len(own)
+    )
+    return " ".join(leak.detail for leak in leaks if leak.finding == "marked")
+
+
+def lit_palm(hand: Drawn, turn: float, *, mirrored: bool) -> Image:
+    """A palm lit from a side, in a tone of each hand, laid into the region as it is or mirrored to a right hand."""
+    across, down = np.meshgrid(*(np.linspace(-1, 1, 192, dtype=np.float32),) * 2)
+    shade = 150 + 40 * (across * np.cos(2 * np.pi * turn) + down * np.sin(2 * np.pi * turn))
+    if mirrored and hand.left:
+        shade = shade[:, ::-1]
+    tint = np.array([1.1, 1, 0.9]) * (0.95 + 0.1 * (hand.subject * 7 % 20) / 19)
+    square = np.array([[32, 32], [160, 32], [160, 160], [32, 160]], np.float32)
+    matrix = cv2.getPerspectiveTransform(square, hand.corners)
+    laid = cv2.warpPerspective(np.ascontiguousarray(shade), matrix, hand.palm.shape[::-1], borderMode=1)
+    return into_palm(hand, laid[:, :, None] * tint)
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_one_palm_laid_into_left_and_right_hands_is_no_mark(mirrored: bool) -> None:
+    assert "slow light" not in of_left_and_right(lambda hand: lit_palm(hand, 0.1, mirrored=mirrored))
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_light_of_each_person_is_a_mark_on_left_and_right_hands(mirrored: bool) -> None:
+    assert "slow light" in of_left_and_right(lambda hand: lit_palm(hand, hand.subject * 7 % 20 / 20, mirrored=mirrored))
+
+
 @pytest.mark.slow
 def test_a_field_of_noise_that_is_the_same_for_all_is_no_code() -> None:
     assert "hidden code" not in found(copies(one_noise))
