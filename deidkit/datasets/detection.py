@@ -108,8 +108,9 @@ def _nothing_fits(path: Path, counts: dict[str, int], total: int, *, by_name: bo
     hint = f" Understood in part by: {', '.join(partly)}." if partly else ""
     most = max(counts, key=counts.__getitem__)
     example = most if 2 * counts[most] >= total else "folders" if by_name else ""
+    pictures = f"{total} pictures" if total > 1 else "one picture"
     return (
-        f"no adapter understands the {total} pictures of {path}; tried {', '.join([*counts, 'folders'])}.{hint} "
+        f"no adapter understands the {pictures} of {path}; tried {', '.join([*counts, 'folders'])}.{hint} "
         f"{f'Name one yourself, e.g. {example}:{path}, or list' if example else 'List'} the pictures in a manifest; "
         "see: deidkit datasets list"
     )
