@@ -94,7 +94,8 @@ def _chosen_light(
     own = _light_mark(original, people)
     least = 0.0 if own is None else own.deviations
     certain = [mark for mark in found if mark is not None and mark.auc >= _LEAST_LIGHT_AUC]
-    return certain[:1] if len(certain) == len(places) and certain[0].deviations > least else []
+    weakest = min((mark.deviations for mark in certain), default=0.0)
+    return certain[:1] if len(certain) == len(places) and weakest > least else []
 
 
 def _light_mark(light: NDArray[np.float64], people: NDArray[np.int64]) -> marks.Mark | None:

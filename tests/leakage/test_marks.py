@@ -248,9 +248,9 @@ def quarter_turned(hand: Drawn, times: int) -> Drawn:
     return hand
 
 
-def of_left_and_right(lay: Callable[[Drawn], Image]) -> str:
+def of_left_and_right(lay: Callable[[Drawn], Image], own: list[Drawn] | None = None) -> str:
     """What is found in copies of left and right hands."""
-    own = left_and_right()
+    own = own or left_and_right()
     leaks = findings(
         pictures([hand.pixels for hand in own], own), pictures([lay(hand) for hand in own], own), [NOTHING] * len(own)
     )
@@ -273,6 +273,22 @@ def lit_palm(hand: Drawn, turn: float, *, mirrored: bool) -> Image:
 @pytest.mark.parametrize("mirrored", [False, True])
 def test_one_palm_laid_into_left_and_right_hands_is_no_mark(mirrored: bool) -> None:
     assert "slow light" not in of_left_and_right(lambda hand: lit_palm(hand, 0.1, mirrored=mirrored))
+
+
+def test_one_palm_that_lies_slightly_differently_on_each_hand_is_no_mark_where_people_are_lit_otherwise() -> None:
+    def varied(hand: Drawn, person: float, picture: float) -> float:
+        draws = (np.random.default_rng(seed) for seed in (hand.subject, int(hand.pixels.sum())))
+        return float(sum(draw.normal(0, spread) for draw, spread in zip(draws, (person, picture), strict=True)))
+
+    own = []
+    for hand in left_and_right():
+        down, across = places(hand)
+        less = varied(hand, 0, 0.15)
+        turn = 2 * np.pi * (hand.subject * 7 % 20) / 20 + less
+        light = hand.pixels + 15 * (1 + less) * (across * np.cos(turn) + down * np.sin(turn))
+        own.append(replace(hand, pixels=np.clip(light, 0, 255).astype(np.uint8)))
+    laid = of_left_and_right(lambda hand: lit_palm(hand, 0.1 + varied(hand, 0.015, 0.006), mirrored=False), own)
+    assert "slow light" not in laid
 
 
 @pytest.mark.parametrize("mirrored", [False, True])
