@@ -31,7 +31,8 @@ def engine_sentence(status: Status, checks: Sequence[Requirement], leaks: Sequen
     if status == "INCONCLUSIVE" and undecided:
         needed = [check.subjects_needed for check in undecided]
         known = [number for number in needed if number is not None]
-        advice = f"; about {max(known)} subjects would decide them" if len(known) == len(needed) else ""
+        several = len(known) == len(needed) > 1  # the explanation of a single check has its own advice
+        advice = f"; about {max(known)} subjects would decide all of them" if several else ""
         parts.append(f"{_share(undecided, checks)} could not be decided: {_first(undecided)}{advice}")
     if status in ("INCONCLUSIVE", "NO REQUIREMENT") and holes:
         passed = f"{_every(checks)} passed, but the" if checks and not undecided else "The"

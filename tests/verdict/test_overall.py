@@ -33,6 +33,19 @@ def test_an_engine_that_nothing_speaks_against_passes() -> None:
     assert [(r.metric, r.recognizer) for r in found.requirements if not r.recognizer] == [("ssim", "")]
 
 
+def test_the_number_of_subjects_that_would_decide_is_given_once() -> None:
+    few = percent(90.0, 80.0, 96.0, subjects=30)
+    given = evidence(rejection_rate_percent=few)
+    one = verdict(given, "RR >= 95").engines[0].sentence
+    assert "about 44 in all, would fail it" in one
+    assert "would decide" not in one
+    assert (
+        verdict(given, "RR >= 95", "RR >= 85")
+        .engines[0]
+        .sentence.endswith("about 120 subjects would decide all of them.")
+    )
+
+
 @pytest.mark.parametrize("kind", FINDING_TYPES.values(), ids=lambda kind: kind.name)
 def test_no_finding_of_weight_stands_beside_a_pass(kind: FindingType) -> None:
     expected = {"leak": "FAIL", "hole": "INCONCLUSIVE", "note": "PASS"}[kind.weight]
