@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deidkit.leakage import marks
-from deidkit.leakage.traits import IN_PICTURE, IN_REGION, SLOW_LIGHT, SLOW_LIGHT_IN_REGION, turned_back
+from deidkit.leakage.traits import IN_PICTURE, IN_REGION, MIRRORED, SLOW_LIGHT, SLOW_LIGHT_IN_REGION, unmirrored
 
 LARGEST_OWN_AUC = 0.68
 """Largest probability that low-frequency lighting resembles the copy's own original more than others: an engine that
@@ -54,24 +54,24 @@ def chosen_traits(
     if _own_original_auc(ours, theirs, people) > LARGEST_OWN_AUC:
         return []
     # An engine may lay one palm for all into regions as a hand shows them, or as they look mirrored to a right palm.
-    laid = turned_back(copies)
-    places = [theirs]
+    regions = [(originals, copies)]
+    if copies[:, MIRRORED].any():
+        regions.append((unmirrored(originals), unmirrored(copies)))
+    waves = [(originals[:, IN_PICTURE], copies[:, IN_PICTURE])]
+    waves += [(before[:, IN_REGION], after[:, IN_REGION]) for before, after in regions]
+    lights = [theirs]
     if copies[:, SLOW_LIGHT_IN_REGION].any():
-        regions = [copies] if np.array_equal(laid, copies) else [copies, laid]
-        places += [_standardised(measured[:, SLOW_LIGHT_IN_REGION]) for measured in regions]
-    return _chosen_wave(originals, copies, people) + _chosen_light(ours, places, people)
+        lights += [_standardised(after[:, SLOW_LIGHT_IN_REGION]) for _, after in regions]
+    return _chosen_wave(waves, people) + _chosen_light(ours, lights, people)
 
 
 def _chosen_wave(
-    originals: NDArray[np.float32], copies: NDArray[np.float32], people: NDArray[np.int64]
+    places: Sequence[tuple[NDArray[np.float32], NDArray[np.float32]]], people: NDArray[np.int64]
 ) -> list[marks.Mark]:
     """Test whether a wave was chosen per person: its frequency differs in the picture and in the palm's region."""
     found = []
-    places = [(originals, copies, IN_PICTURE), (originals, copies, IN_REGION)]
-    if not np.array_equal(laid := turned_back(copies), copies):
-        places.append((turned_back(originals), laid, IN_REGION))
-    for ours, theirs, place in places:
-        before, after = _frequency_mark(ours[:, place], people), _frequency_mark(theirs[:, place], people)
+    for ours, theirs in places:
+        before, after = _frequency_mark(ours, people), _frequency_mark(theirs, people)
         if before is None or after is None or after.auc < max(LEAST_WAVE_AUC, before.auc):
             return []
         found.append(replace(after, name="wave"))

@@ -81,7 +81,7 @@ def traits(plane: GreyImage, inside: Mask, roi: GreyImage | None, *, mirrored: b
     return np.array([*wave, *of_region, *_light(levels, inside), *light, mirrored], np.float32)
 
 
-def turned_back(measured: NDArray[np.float32]) -> NDArray[np.float32]:
+def unmirrored(measured: NDArray[np.float32]) -> NDArray[np.float32]:
     """Traits, (n, `TRAITS`), as if regions had not been mirrored."""
     found, mirrored = measured.copy(), measured[:, MIRRORED] > 0
     across, down = found[:, IN_REGION].T
