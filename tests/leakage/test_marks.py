@@ -114,9 +114,22 @@ def one_palm(hand: Drawn) -> Image:
     """The same shaded palm for everybody, laid into the region of interest; its outline differs by person."""
     across, down = np.meshgrid(*(np.linspace(-1, 1, 192, dtype=np.float32),) * 2)
     palm = cv2.merge([(170 - 60 * np.hypot(across, down)).astype(np.uint8)] * 3)
+    return into_palm(hand, laid_on(hand, palm))
+
+
+def laid_on(hand: Drawn, palm: np.ndarray) -> np.ndarray:
+    """A palm, (192, 192) or with channels, whose middle covers the region of interest, over the whole picture."""
     square = np.array([[32, 32], [160, 32], [160, 160], [32, 160]], np.float32)
     matrix = cv2.getPerspectiveTransform(square, hand.corners)
-    return into_palm(hand, cv2.warpPerspective(palm, matrix, hand.palm.shape[::-1], borderMode=cv2.BORDER_REPLICATE))
+    return cv2.warpPerspective(palm, matrix, hand.palm.shape[::-1], borderMode=cv2.BORDER_REPLICATE)
+
+
+def lit_in_person(hand: Drawn, strength: float, turn: float = 0.0) -> Drawn:
+    """A hand lit from the side of its person, turned by an angle in radians."""
+    down, across = places(hand)
+    angle = 2 * np.pi * (hand.subject * 7 % 20) / 20 + turn
+    light = hand.pixels + strength * (across * np.cos(angle) + down * np.sin(angle))
+    return replace(hand, pixels=np.clip(light, 0, 255).astype(np.uint8))
 
 
 def posterized(hand: Drawn, copy: Image, levels: int) -> Image:
@@ -163,9 +176,9 @@ def test_what_is_drawn_for_each_picture_is_no_mark(name: str) -> None:
     assert found(copies(HONEST[name])) == {}
 
 
-def of_twenty(copy: Callable[[Drawn, int], Image]) -> str:
+def of_twenty(copy: Callable[[Drawn, int], Image], people: list[Drawn] | None = None) -> str:
     """What is marked in copies of two pictures of each of twenty people."""
-    people = hands(77, 20, 2)
+    people = people or hands(77, 20, 2)
     copied = [copy(hand, number) for number, hand in enumerate(people)]
     own = pictures([hand.pixels for hand in people], people)
     leaks = findings(own, pictures(copied, people), [NOTHING] * len(copied))
@@ -223,15 +236,10 @@ def test_the_number_of_levels_is_a_mark_in_small_steps() -> None:
 
 
 def test_a_palm_filled_from_its_rim_is_no_mark_where_people_are_lit_otherwise() -> None:
-    lit = []
-    for hand in hands(77, 20, 2):
-        down, across = places(hand)
-        turn = 2 * np.pi * (hand.subject * 7 % 20) / 20
-        light = hand.pixels + 60 * (across * np.cos(turn) + down * np.sin(turn))
-        lit.append(replace(hand, pixels=np.clip(light, 0, 255).astype(np.uint8)))
-    filled = [cv2.inpaint(hand.pixels, hand.palm.astype(np.uint8), 3, cv2.INPAINT_TELEA) for hand in lit]
-    leaks = findings(pictures([hand.pixels for hand in lit], lit), pictures(filled, lit), [NOTHING] * len(lit))
-    assert "slow light" not in " ".join(leak.detail for leak in leaks if leak.finding == "marked")
+    def filled(hand: Drawn, number: int) -> Image:
+        return np.asarray(cv2.inpaint(hand.pixels, hand.palm.astype(np.uint8), 3, cv2.INPAINT_TELEA))
+
+    assert "slow light" not in of_twenty(filled, [lit_in_person(hand, 60) for hand in hands(77, 20, 2)])
 
 
 def left_and_right() -> list[Drawn]:
@@ -248,15 +256,6 @@ def quarter_turned(hand: Drawn, times: int) -> Drawn:
     return hand
 
 
-def of_left_and_right(lay: Callable[[Drawn], Image], own: list[Drawn] | None = None) -> str:
-    """What is found in copies of left and right hands."""
-    own = own or left_and_right()
-    leaks = findings(
-        pictures([hand.pixels for hand in own], own), pictures([lay(hand) for hand in own], own), [NOTHING] * len(own)
-    )
-    return " ".join(leak.detail for leak in leaks if leak.finding == "marked")
-
-
 def lit_palm(hand: Drawn, turn: float, *, mirrored: bool) -> Image:
     """A palm lit from a side, in a tone of each hand, laid into the region as it is or mirrored to a right hand."""
     across, down = np.meshgrid(*(np.linspace(-1, 1, 192, dtype=np.float32),) * 2)
@@ -264,15 +263,12 @@ def lit_palm(hand: Drawn, turn: float, *, mirrored: bool) -> Image:
     if mirrored and hand.left:
         shade = shade[:, ::-1]
     tint = np.array([1.1, 1, 0.9]) * (0.95 + 0.1 * (hand.subject * 7 % 20) / 19)
-    square = np.array([[32, 32], [160, 32], [160, 160], [32, 160]], np.float32)
-    matrix = cv2.getPerspectiveTransform(square, hand.corners)
-    laid = cv2.warpPerspective(np.ascontiguousarray(shade), matrix, hand.palm.shape[::-1], borderMode=1)
-    return into_palm(hand, laid[:, :, None] * tint)
+    return into_palm(hand, laid_on(hand, np.ascontiguousarray(shade))[:, :, None] * tint)
 
 
 @pytest.mark.parametrize("mirrored", [False, True])
 def test_one_palm_laid_into_left_and_right_hands_is_no_mark(mirrored: bool) -> None:
-    assert "slow light" not in of_left_and_right(lambda hand: lit_palm(hand, 0.1, mirrored=mirrored))
+    assert "slow light" not in of_twenty(lambda hand, _: lit_palm(hand, 0.1, mirrored=mirrored), left_and_right())
 
 
 def test_one_palm_that_lies_slightly_differently_on_each_hand_is_no_mark_where_people_are_lit_otherwise() -> None:
@@ -280,20 +276,19 @@ def test_one_palm_that_lies_slightly_differently_on_each_hand_is_no_mark_where_p
         draws = (np.random.default_rng(seed) for seed in (hand.subject, int(hand.pixels.sum())))
         return float(sum(draw.normal(0, spread) for draw, spread in zip(draws, (person, picture), strict=True)))
 
-    own = []
-    for hand in left_and_right():
-        down, across = places(hand)
-        less = varied(hand, 0, 0.15)
-        turn = 2 * np.pi * (hand.subject * 7 % 20) / 20 + less
-        light = hand.pixels + 15 * (1 + less) * (across * np.cos(turn) + down * np.sin(turn))
-        own.append(replace(hand, pixels=np.clip(light, 0, 255).astype(np.uint8)))
-    laid = of_left_and_right(lambda hand: lit_palm(hand, 0.1 + varied(hand, 0.015, 0.006), mirrored=False), own)
-    assert "slow light" not in laid
+    def laid(hand: Drawn, number: int) -> Image:
+        return lit_palm(hand, 0.1 + varied(hand, 0.015, 0.006), mirrored=False)
+
+    turns = [(hand, varied(hand, 0, 0.15)) for hand in left_and_right()]
+    assert "slow light" not in of_twenty(laid, [lit_in_person(hand, 15 * (1 + turn), turn) for hand, turn in turns])
 
 
 @pytest.mark.parametrize("mirrored", [False, True])
 def test_light_of_each_person_is_a_mark_on_left_and_right_hands(mirrored: bool) -> None:
-    assert "slow light" in of_left_and_right(lambda hand: lit_palm(hand, hand.subject * 7 % 20 / 20, mirrored=mirrored))
+    def laid(hand: Drawn, number: int) -> Image:
+        return lit_palm(hand, hand.subject * 7 % 20 / 20, mirrored=mirrored)
+
+    assert "slow light" in of_twenty(laid, left_and_right())
 
 
 @pytest.mark.slow
