@@ -113,8 +113,9 @@ def test_the_number_of_subjects_that_would_decide_follows_the_width() -> None:
     assert judged("RR >= 95", percent(100.0, 88.4, 100.0, subjects=30)).subjects_needed == 72
     # else with the root of n: twice as near takes four times as many
     passing, failing = (judged(f"RR >= {limit}", percent(90.0, 80.0, 96.0, subjects=30)) for limit in (85, 95))
+    assert (passing.subjects_needed, failing.subjects_needed) == (120, 44)  # to fail: 30 * (6 / 5)^2
     assert "about 120 in all, would let it pass, if they gave the same number" in passing.explanation
-    assert "about 44 in all, would fail it" in failing.explanation  # 30 * (6 / 5)^2
+    assert "about 44 in all, would fail it" in failing.explanation
     assert judged("RR >= 90", percent(90.0, 80.0, 96.0, subjects=30)).subjects_needed is None
 
 
