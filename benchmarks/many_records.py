@@ -2,8 +2,8 @@
 
 What stages would find is made up for 10,000 subjects x 5 samples unless told otherwise: MTCC templates, those of a
 person alike, fingerprints, and copies that are their originals, as `identity` makes them. All else, from the workspace
-to the report, is the program's own: this is its memory, and the time that does not depend on pictures. Options go to
-`deidkit audit`: --sample-pairs 30000000, --db, --output, --resume.
+to the report, is the program's own: this is its memory, and the time that does not depend on pictures. Other options go
+to `deidkit audit`: --sample-pairs 30000000, --db, --output, --resume.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from deidkit.datasets.files import HANDS
 from deidkit.datasets.generic import SESSION, Folders, Numbered
+from deidkit.datasets.inspection import counted
 from deidkit.datasets.manifest import SUFFIXES, find_manifest
 from deidkit.datasets.walking import walk
 from deidkit.errors import DatasetError
@@ -108,7 +109,7 @@ def _nothing_fits(path: Path, counts: dict[str, int], total: int, *, by_name: bo
     hint = f" Understood in part by: {', '.join(partly)}." if partly else ""
     most = max(counts, key=counts.__getitem__)
     example = most if 2 * counts[most] >= total else "folders" if by_name else ""
-    pictures = f"{total} pictures" if total > 1 else "one picture"
+    pictures = counted(total, "picture", "pictures")
     return (
         f"no adapter understands the {pictures} of {path}; tried {', '.join([*counts, 'folders'])}.{hint} "
         f"{f'Name one yourself, e.g. {example}:{path}, or list' if example else 'List'} the pictures in a manifest; "
