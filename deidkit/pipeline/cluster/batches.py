@@ -21,7 +21,7 @@ def process_on_cluster(context: AuditContext, stages: StagePlan) -> StageResults
     """Make every stage result that is not yet in the workspace, which all workers must see.
 
     Raises:
-        UsageError: The cluster cannot be reached, or a worker cannot take part.
+        UsageError: The cluster cannot be reached, or none of its workers can take part.
         DeidkitError: The work cannot continue; what is finished is kept.
     """
     batches = batches_of(context)

@@ -51,7 +51,7 @@ def copies_on_cluster(
     """De-identify pictures on a cluster.
 
     Raises:
-        UsageError: The cluster cannot be reached, or a worker cannot take part.
+        UsageError: The cluster cannot be reached, or none of its workers can take part.
         DeidkitError: The work cannot continue; what is finished is kept.
     """
     parts = copier.parts(jobs)

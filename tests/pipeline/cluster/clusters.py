@@ -78,16 +78,22 @@ class Cluster:
 @contextmanager
 def running(folder: Path, workers: int, environment: dict[str, str] | None = None) -> Iterator[Cluster]:
     file = folder / "scheduler.json"
-    where = ["--host", "127.0.0.1", "--no-dashboard"]
     with ExitStack() as stack:
         ports = ["--port", "0", "--dashboard-address", "127.0.0.1:0"]
-        arguments = ["scheduler", *where, *ports, "--scheduler-file", str(file)]
+        arguments = ["scheduler", "--host", "127.0.0.1", "--no-dashboard", *ports, "--scheduler-file", str(file)]
         scheduler = stack.enter_context(dask_process(*arguments))
         waited_for(lambda: file.exists() and file.stat().st_size > 0)
         address = msgspec.json.decode(file.read_bytes())["address"]
-        arguments = ["worker", address, *where, "--no-nanny", "--nthreads", "1", "--local-directory", str(folder)]
-        started = [stack.enter_context(dask_process(*arguments, environment=environment)) for _ in range(workers)]
+        started = [stack.enter_context(worker(address, folder, environment)) for _ in range(workers)]
         yield Cluster(address, scheduler, started)
+
+
+@contextmanager
+def worker(address: str, folder: Path, environment: dict[str, str] | None = None) -> Iterator[subprocess.Popen[bytes]]:
+    """A worker of the scheduler at an address."""
+    arguments = ["--host", "127.0.0.1", "--no-dashboard", "--no-nanny", "--nthreads", "1"]
+    with dask_process("worker", address, *arguments, "--local-directory", str(folder), environment=environment) as one:
+        yield one
 
 
 def waited_for(happened: Callable[[], bool], seconds: float = 600) -> None:

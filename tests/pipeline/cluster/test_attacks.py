@@ -7,7 +7,6 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -89,10 +88,13 @@ def test_attacks_are_made_by_workers_though_one_is_killed(palms: Path, tmp_path:
 class Here:
     """Workers that are this very process."""
 
-    def __init__(self, *_: object) -> None: ...
+    def __init__(
+        self, client: object, text: str, resume_hint: str, note: Callable[[str], None], unfit: Callable[[], str]
+    ) -> None:
+        self._unfit = unfit
 
-    def prepare(self, unfit: Callable[[Any], str], job: Any) -> None:
-        assert unfit(job) == ""
+    def prepare(self) -> None:
+        assert self._unfit() == ""
 
     def run(self, task: Task, job: Any, count: int, warnings: PluginWarnings, done: Callable[[int, Any], None]) -> None:
         for position in range(count):
@@ -151,13 +153,6 @@ def test_an_interrupted_cluster_leaves_no_parts_of_attacks_to_later_audits(
     assert kept == wanted
 
 
-@dataclass
-class Word:
-    """A job without work."""
-
-    token: str = "word"
-
-
 @pytest.mark.slow
 def test_each_worker_holds_a_presence_that_is_no_copy_for_dask_to_drop() -> None:
     from distributed import Client, LocalCluster
@@ -167,8 +162,7 @@ def test_each_worker_holds_a_presence_that_is_no_copy_for_dask_to_drop() -> None
     here = {"processes": False, "dashboard_address": None, "threads_per_worker": 1}
     scheduler = {"dashboard": False, "dashboard_address": "127.0.0.1:0"}
     with LocalCluster(n_workers=2, scheduler_kwargs=scheduler, **here) as cluster, Client(cluster) as client:
-        workers = Workers(client, "local:2", "go on", print)
-        workers.prepare(lambda job: "", Word())
+        Workers(client, "local:2", "go on", print, str).prepare()
         holders = {key: where for key, where in client.who_has().items() if "presence" in str(key)}
         assert sorted(map(tuple, holders.values())) == sorted((address,) for address in client.nthreads())
 

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
+import deidkit
 from deidkit.pipeline.cluster.connection import connected
 
 from ..commands import run
-from .clusters import ENGINE, command, kill_at_work, numbers_of, one_killed, running, started, waited_for
+from .clusters import ENGINE, command, kill_at_work, numbers_of, one_killed, running, started, waited_for, worker
 
 pytest.importorskip("distributed", reason="Dask is not installed")
 
@@ -43,6 +46,15 @@ class Slow:
         time.sleep(0.05)
         return np.abs(probes[:, None] - references).mean(axis=2)
 """
+
+
+def of_another_version(folder: Path) -> dict[str, str]:
+    """Environment of a process that has another version of deidkit."""
+    package = folder / "other" / "deidkit"
+    shutil.copytree(Path(deidkit.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__"))
+    with (package / "__init__.py").open("a") as file:
+        file.write("__version__ = '0.0.1'\n")
+    return {"PYTHONPATH": str(package.parent)}
 
 
 @pytest.fixture
@@ -128,18 +140,65 @@ def test_a_worker_with_another_version_is_named_before_anything_runs(palms: Path
 
 @pytest.mark.nightly
 def test_a_worker_with_other_code_of_deidkit_is_told_so(palms: Path, engine: str, tmp_path: Path) -> None:
-    import deidkit
-
-    package = tmp_path / "other" / "deidkit"
-    shutil.copytree(Path(deidkit.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__"))
-    with (package / "errors.py").open("a") as file:
-        file.write("# of another version\n")
-    with running(tmp_path, workers=1, environment={"PYTHONPATH": str(package.parent)}) as cluster:
+    with running(tmp_path, workers=1, environment=of_another_version(tmp_path)) as cluster:
         code, told = run(*command(palms, engine, tmp_path / "out", "--cluster", cluster.address))
     assert code == 2
     assert "code of deidkit" in told and "install the same versions everywhere" in told
     assert "workspace" not in told
     assert not (tmp_path / "calls").exists()
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("joins", ["before", "midway"])
+def test_a_worker_of_another_version_is_left_out_and_the_others_go_on(
+    joins: str, palms: Path, engine: str, tmp_path: Path
+) -> None:
+    code, told = run(*command(palms, engine, tmp_path / "alone"))
+    assert code == 0, told
+    calls = tmp_path / "calls"
+    calls.unlink()
+    other = of_another_version(tmp_path)
+    with running(tmp_path, workers=1) as cluster, ExitStack() as stack:
+        if joins == "before":
+            stack.enter_context(worker(cluster.address, tmp_path, other))
+            with connected(cluster.address, "") as client:
+                client.wait_for_workers(2)
+        audit = started(command(palms, engine, tmp_path / "together", "--cluster", cluster.address))
+        waited_for(lambda: calls.exists() or audit.poll() is not None)
+        if joins == "midway":
+            stack.enter_context(worker(cluster.address, tmp_path, other))
+        _, told = audit.communicate(timeout=300)
+    assert audit.returncode == 0, told
+    assert len(re.findall(r"worker tcp://127.0.0.1:\d+ cannot take part: it has ", told)) == 1, told
+    assert f"deidkit 0.0.1 instead of {deidkit.__version__}" in told
+    assert "install the same versions everywhere. It is left out." in told
+    assert "is lost" not in told and "Traceback" not in told
+    assert set(calls.read_text().split()) == {str(cluster.workers[0].pid)}
+    assert numbers_of(tmp_path / "together") == numbers_of(tmp_path / "alone")
+
+
+@pytest.mark.nightly
+def test_where_only_a_worker_of_another_version_is_left_the_audit_ends_and_resumes(
+    palms: Path, engine: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("deidkit.pipeline.cluster.workers.NO_WORKER_SECONDS", 0.1)
+    calls = tmp_path / "calls"
+    with running(tmp_path, workers=1) as cluster, ExitStack() as stack:
+
+        def replace() -> None:
+            waited_for(lambda: calls.exists() and len(calls.read_text().split()) >= 3)
+            stack.enter_context(worker(cluster.address, tmp_path, of_another_version(tmp_path)))
+            with connected(cluster.address, "") as client:
+                client.wait_for_workers(2)
+            cluster.workers[0].kill()
+
+        replacer = Thread(target=replace)
+        replacer.start()
+        code, told = run(*command(palms, engine, tmp_path / "out", "--cluster", cluster.address))
+        replacer.join()
+    assert code == 2, told
+    assert f"no worker of {cluster.address} is left; what is finished is kept" in told
+    assert run(*command(palms, engine, tmp_path / "out"), "--resume")[0] == 0
 
 
 @pytest.mark.nightly
