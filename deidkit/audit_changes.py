@@ -138,7 +138,7 @@ class AuditChange:
         ]
 
     def of_metrics(self, metrics: Sequence[str]) -> AuditChange:
-        """The same with a few metrics of each engine."""
+        """The same change, limited to some metrics of each engine."""
         kept = [[change for change in engine.changes if change.metric in metrics] for engine in self.engines]
         engines = [replace(engine, changes=changes) for engine, changes in zip(self.engines, kept, strict=True)]
         return replace(self, engines=engines)

@@ -17,7 +17,7 @@ from deidkit.measures.thresholds import FixedFmrThreshold
 from deidkit.scores import Distribution
 
 PAIRINGS = {
-    "deidentified": "each copy with the very picture it was made from",
+    "deidentified": "each copy with the original it was made from",
     "deidentified_other": "each copy with other samples of its identity",
 }
 """Kind of score -> description of its comparisons."""
@@ -90,7 +90,7 @@ def _ratio(kind: str) -> tuple[ScoreMetric, ...]:
             "percent",
             "higher",
             lambda inputs: 100 * rank_based_deid_ratio(inputs["genuine"], inputs["impostor"], inputs[kind]),
-            "The same question by ranks alone: (AUC(genuine, de-identified) - 1/2) / (AUC(genuine, impostor) - 1/2).",
+            "DIR computed from ranks: (AUC(genuine, de-identified) - 1/2) / (AUC(genuine, impostor) - 1/2).",
         ),
     )
 
@@ -128,7 +128,7 @@ def _rejection_at_fmr(suffix: str, fmr: float) -> ScoreMetric:
         name=f"rejection_rate_percent_at_fmr_{suffix}_percent",
         title=f"RR at FMR {100 * fmr:g} %",
         group="identity",
-        definition=f"Share of copies rejected against the very picture they were made from, at the threshold at which "
+        definition=f"Share of copies rejected against the originals they were made from, at the threshold at which "
         f"{100 * fmr:g} % of the impostor comparisons among originals are accepted.",
         source=ISO_19795,
         safer="higher",

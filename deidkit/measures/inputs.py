@@ -35,20 +35,21 @@ MISSING = {
 }
 """Kind of score -> reason why an audit has none, and remedy."""
 
-_COMPARED = {
+COMPARED = {
     "genuine": "originals of one identity",
     "impostor": "originals of two identities",
-    "deidentified": "copies with the very picture they were made from",
+    "deidentified": "copies with the originals they were made from",
     "deidentified_other": "copies with other samples of their identity",
     "deidentified_nonmated": "copies with originals of other identities",
     "diversity": "copies of one picture with one another",
     "linkage_mated": "copies of different samples of one identity",
     "linkage_nonmated": "copies of different identities",
 }
+"""Kind of score -> what is compared."""
 
 NOT_GIVEN = {
     kind: (f"There are no scores of the kind {kind}.", f"Add them: comparisons of {compared}.")
-    for kind, compared in _COMPARED.items()
+    for kind, compared in COMPARED.items()
 }
 """Like `MISSING`, for scores from a file, whose origin is unknown."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from deidkit.measures.error_rates import EER_RULE, crossing, equal_error_rate
-from deidkit.measures.inputs import MetricInputs
+from deidkit.measures.inputs import COMPARED, MetricInputs
 from deidkit.measures.intervals import ContributionInterval, NoInterval, StudentInterval
 from deidkit.measures.linkability import d_sys, null_d_sys
 from deidkit.measures.metric import ISO_19795, YAN, ScoreMetric, rate_metric
@@ -15,8 +15,9 @@ from deidkit.measures.separability import auc, d_prime
 GOMEZ_BARRERO = "Gomez-Barrero et al., IEEE TIFS 2018"
 
 
-def _linkage(prefix: str, title: str, mated: str, nonmated: str, pairing: str) -> tuple[ScoreMetric, ...]:
+def _linkage(prefix: str, title: str, mated: str, nonmated: str) -> tuple[ScoreMetric, ...]:
     kinds = (mated, nonmated)
+    pairing = f"{COMPARED[mated]}, against {COMPARED[nonmated]}"
 
     def linkability(inputs: MetricInputs) -> Mapping[str, object]:
         mean, upper = null_d_sys(inputs[mated], inputs[nonmated])
@@ -33,7 +34,8 @@ def _linkage(prefix: str, title: str, mated: str, nonmated: str, pairing: str) -
             name=f"{prefix}_eer_percent",
             title=f"{title}: EER",
             group="linkage",
-            definition=f"Equal error rate of telling {pairing}; 50 is chance.",
+            definition=f"Equal error rate of telling comparisons of {COMPARED[mated]} from those of "
+            f"{COMPARED[nonmated]}; 50 is chance.",
             source=ISO_19795,
             safer="higher",
             best=50.0,
@@ -53,7 +55,8 @@ def _linkage(prefix: str, title: str, mated: str, nonmated: str, pairing: str) -
             unit="probability",
             digits=4,
             group="linkage",
-            definition=f"Probability that the first distance is smaller when telling {pairing}; 0.5 is chance.",
+            definition=f"Probability that a comparison of {COMPARED[mated]} has a smaller distance than one of "
+            f"{COMPARED[nonmated]}, ties counted half; 0.5 is chance.",
             source=ISO_19795,
             safer="lower",
             lowest=0.0,
@@ -70,7 +73,8 @@ def _linkage(prefix: str, title: str, mated: str, nonmated: str, pairing: str) -
             unit="ratio",
             digits=3,
             group="linkage",
-            definition=f"System linkability when telling {pairing}: 0 unlinkable, 1 fully linkable.",
+            definition=f"System linkability: whether comparisons of {COMPARED[mated]} differ from those of "
+            f"{COMPARED[nonmated]}; 0 unlinkable, 1 fully linkable.",
             source=GOMEZ_BARRERO,
             safer="lower",
             lowest=0.0,
@@ -90,21 +94,18 @@ LINKAGE: tuple[ScoreMetric, ...] = (
         "Linkage to the own original",
         "deidentified",
         "deidentified_nonmated",
-        "copies with the very picture they were made from, from copies with originals of other identities",
     ),
     *_linkage(
         "linkage_other",
         "Linkage to other originals",
         "deidentified_other",
         "deidentified_nonmated",
-        "copies with other samples of their identity, from copies with originals of other identities",
     ),
     *_linkage(
         "copy_linkage",
         "Linkage among copies",
         "linkage_mated",
         "linkage_nonmated",
-        "copies of different samples of one identity, from copies of different identities",
     ),
 )
 """Metrics of linkage, in display order."""

@@ -12,7 +12,7 @@ METRICS = (
     _distance(
         name="lpips",
         title="LPIPS (VGG)",
-        definition="Distance of original and copy to a network.",
+        definition="Perceptual distance between original and copy, computed from features of the VGG-16 network.",
         source="Zhang et al., CVPR 2018",
         lowest=0.0,
         short="LPIPS",
@@ -21,7 +21,7 @@ METRICS = (
     _distance(
         name="fid",
         title="FID",
-        definition="Distance of the originals from the copies to a network.",
+        definition="Fréchet distance between the Inception features of the originals and of the copies.",
         source="Heusel et al., arXiv 1706.08500",
         lowest=0.0,
         short="FID",
@@ -31,7 +31,7 @@ METRICS = (
     _distance(
         name="kid",
         title="KID",
-        definition="The same with a kernel, without a bias of size.",
+        definition="Kernel distance (squared maximum mean discrepancy) between the same features; unbiased.",
         source="Binkowski et al., arXiv 1801.01401",
         short="KID",
         bounded=False,
