@@ -70,10 +70,10 @@ def test_what_a_wide_blur_leaves_is_no_pseudonym(sigma: float) -> None:
     "stored",
     [
         lambda picture: picture,
-        lambda picture: drawn.jpeg(picture, 30),
+        pytest.param(lambda picture: drawn.jpeg(picture, 30), marks=pytest.mark.nightly),
         lambda picture: drawn.jpeg(drawn.resized(picture, 0.5), 80),
         lambda picture: drawn.jpeg(np.ascontiguousarray(picture[:, ::-1]), 70),
-        lambda picture: np.ascontiguousarray(np.rot90(picture, 2)),
+        pytest.param(lambda picture: np.ascontiguousarray(np.rot90(picture, 2)), marks=pytest.mark.nightly),
     ],
     ids=["as it is", "JPEG", "half", "mirrored", "turned"],
 )

@@ -87,7 +87,9 @@ def assert_nothing_is_left(elsewhere: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize(
+    "number", [signal.SIGTERM, signal.SIGINT, pytest.param(signal.SIGHUP, marks=pytest.mark.nightly)]
+)
 def test_an_audit_that_is_interrupted_ends_its_programs_and_goes_on_later(
     palms: Path, elsewhere: Path, tool: str, number: signal.Signals
 ) -> None:

@@ -167,6 +167,7 @@ ENDS = {
     "a kill": "os.kill(os.getpid(), signal.SIGKILL)",
     "a closed descriptor": "[os.close(n) for n in range(3, 4096) if os.path.exists(f'/proc/self/fd/{n}')]",
 }
+SIMILAR_ENDS = {"exit of the C library", "an abort"}
 BEHAVIOURS = {**RETURNS, **RAISES, **CHANGES}
 assert len({**BEHAVIOURS, **ENDS}) >= 60
 
@@ -229,7 +230,9 @@ def test_an_engine_moves_nothing_of_another(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", sorted(ENDS))
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.nightly if name in SIMILAR_ENDS else ()) for name in ENDS]
+)
 def test_a_process_that_ends_is_the_engines_own(
     name: str, tmp_path: Path, images: list[AnalyzedImage], state: ProcessState
 ) -> None:
