@@ -174,7 +174,8 @@ def examine_palm(reference: Reference, copy: Image) -> CopyRecord:
                 changes = (*changes, hidden)
             elif pasted := pasted_palm(reference, turned_back(reference.original, copy).image):
                 how = geometry_of(pasted.affine, mirrored=pasted.mirrored)
-                changes, best = (how,), Placement(how, pasted.likeness.detail, pasted.likeness)
+                changes = (how, "inverted") if pasted.likeness.detail < 0 else (how,)
+                best = Placement(how, pasted.likeness.detail, pasted.likeness)
     return _record(reference, copy, changes, best, here.likeness.detail)
 
 

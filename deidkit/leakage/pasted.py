@@ -1,12 +1,13 @@
 """Search for pieces of a palm that were pasted into a copy beside the palm, for example into the background.
 
 The place is known: it is where copy and original differ. So the piece is searched within the original's palm, at any
-angle and scale, mirrored or not; it need not show the whole palm.
+angle and scale, mirrored or inverted or not; it need not show the whole palm.
 
 Measured on 15 photographs, in which a palm is 300 pixels long: squares of 60 and 80 pixels of it, plain, dim, mirrored
 or compressed, correlate by 0.76 and more in 58 of 60; squares of other people's palms and of drawn ones by at most
-0.36, noise by 0.22. Squares of 40 pixels were found in 33 of the 40 copies of an audit. An inverted piece is mostly
-missed. The search takes 0.15 s for each changed place.
+0.36, noise by 0.22. Squares of 40 pixels were found in 33 of the 40 copies of an audit. Inverted squares of 40 to 80
+pixels, dim or rotated too, were found on each of 12 photographs, squares of other people in none of 120. The search
+takes 0.15 s for each changed place.
 """
 
 from __future__ import annotations
@@ -109,7 +110,7 @@ def _compared(reference: Reference, picture: Pyramid, centre: NDArray[np.float64
             for factor in _LARGER:
                 back = after(rough, rotated_about(centre, angle, factor))
                 own = relief(reference.pyramid.sampled(after(back, around), (side, side)))
-                surface = masked_correlation(own, template, region.weight)
+                surface = np.abs(masked_correlation(own, template, region.weight))
                 down, right = np.unravel_index(int(surface.argmax()), surface.shape)
                 back[:, 2] += back[:, :2] @ [(right - _MARGIN) * unit, (down - _MARGIN) * unit]
                 scored.append((float(surface[down, right]), back, mirrored))
@@ -139,7 +140,7 @@ def _searched(
         if min(size) <= SIDE:
             continue
         corner = np.array([[step, 0, left - rim], [0, step, top - rim]])
-        scores = correlations(normalised_detail(reference.pyramid, corner, size), templates, disc)
+        scores = np.abs(correlations(normalised_detail(reference.pyramid, corner, size), templates, disc))
         for place in np.argpartition(scores.max(axis=1), -_KEPT)[-_KEPT:]:
             best = int(scores[place].argmax())
             down, across = divmod(int(place), size[1] - SIDE + 1)

@@ -117,8 +117,9 @@ def _in_corner(hand: Drawn, inset: Image) -> Image:
         lambda inset: np.rot90(inset),
         lambda inset: (inset * 0.5).astype(np.uint8),
         lambda inset: drawn.jpeg(inset, 70),
+        lambda inset: 255 - inset,
     ],
-    ids=["plain", "mirrored", "turned", "dim", "JPEG"],
+    ids=["plain", "mirrored", "turned", "dim", "JPEG", "inverted"],
 )
 def test_a_small_piece_of_the_palm_in_the_background_is_found(change: Callable[[Image], Image]) -> None:
     for hand in hands()[::6]:
@@ -128,7 +129,7 @@ def test_a_small_piece_of_the_palm_in_the_background_is_found(change: Callable[[
 def test_a_small_piece_of_another_persons_palm_in_the_background_is_not_taken_for_the_own() -> None:
     for hand, other in zip(hands()[::6], hands()[4::6], strict=True):
         assert hand.subject != other.subject
-        for inset in (_palm_square(other, 40), np.full((60, 60, 3), 90, np.uint8)):
+        for inset in (_palm_square(other, 40), 255 - _palm_square(other, 60), np.full((60, 60, 3), 90, np.uint8)):
             assert not examined(hand, _in_corner(hand, inset)).shows_original
 
 
