@@ -35,6 +35,9 @@ _TASKS_AHEAD = 4
 _RETRIES = 2
 """How often a batch is retried after an error that is not deidkit's own, e.g. of a storage that did not answer."""
 
+_RESULT_SECONDS = 60
+"""How long a worker may take to hand over what a task gave."""
+
 _ROUNDS = 4
 """How often all workers may be lost before one of them finishes a task."""
 
@@ -163,8 +166,10 @@ class Workers:
                 if rounds > _ROUNDS:
                     raise self._task_lost()
                 for future in self._ended(list(tasks.under_way)):
-                    done(tasks.under_way.pop(future), self._result(future).checked(warnings))
-                    rounds = 0
+                    result: TaskDone[V] | None = self._result(future)
+                    if result is not None:
+                        done(tasks.under_way.pop(future), result.checked(warnings))
+                        rounds = 0
             self._check()  # one that was lost just before the end is named, too
         finally:
             with suppress(OSError, TimeoutError):  # a scheduler that has gone away has no tasks left
@@ -183,12 +188,15 @@ class Workers:
             return list(wait(futures, timeout=_POLL_SECONDS, return_when="FIRST_COMPLETED").done)
         return ()
 
-    def _result(self, future: Future[TaskDone[V]]) -> TaskDone[V]:
+    def _result(self, future: Future[TaskDone[V]]) -> TaskDone[V] | None:
+        """What a task gave; None where that was lost with its worker, so that the task is done again."""
         from distributed import KilledWorker
 
         try:
-            found: TaskDone[V] = future.result()
+            found: TaskDone[V] = future.result(timeout=_RESULT_SECONDS)
             return found
+        except TimeoutError:
+            return None
         except KilledWorker as error:
             raise self._task_lost() from error
 
