@@ -94,7 +94,7 @@ def _end(bounds: Bounds, value: float, *, favourable: bool) -> str:
 
 
 def _required(condition: Condition, limit: float) -> str:
-    of_chance = f" (chance {limit - condition.limit:.4g} {condition.limit:+g})" if condition.from_chance else ""
+    of_chance = f" (chance {limit - condition.limit:.4g} {condition.beyond_chance})" if condition.from_chance else ""
     return f"required {condition.comparison} {limit:.4g}{of_chance}"
 
 

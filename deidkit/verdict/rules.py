@@ -140,6 +140,11 @@ class Condition:
             )
         return planning.subjects_needed_by_chance(rule)
 
+    @property
+    def beyond_chance(self) -> str:
+        """What is added to or subtracted from chance, as policies write it."""
+        return f"{'-' if self.limit < 0 else '+'} {abs(self.limit):g}"
+
     def impossible_with(self, subjects: int) -> str | None:
         """Reason why no result can pass with so few people; None if one can, or if unknown beforehand."""
         if registry.metric(self.metric) is None or (self.from_chance and self.metric.startswith(STRONGEST)):
@@ -148,7 +153,7 @@ class Condition:
             limit = Limit(self.metric, self.comparison, self.limit, self.on_point)
             return planning.impossible(limit, subjects)
         need = self.subjects_needed()
-        text = f"{self.metric} {self.comparison} chance {self.limit:+g}"
+        text = f"{self.metric} {self.comparison} chance {self.beyond_chance}"
         if need.subjects is None:
             return f"no result can pass `{text}`: {need.reason}"
         few = subjects < need.subjects

@@ -85,7 +85,7 @@ def test_limits_above_chance_and_counts_are_planned() -> None:
     assert code == 1
     assert "at least 52 people" in text
     assert 100 * (1 - 0.025 ** (1 / 52)) <= 100 / 52 + 5 < 100 * (1 - 0.025 ** (1 / 51)) - 100 / 51 + 100 / 52
-    assert "no result can pass `rank_1_percent <= chance +5`; at least 52 are needed" in text
+    assert "no result can pass `rank_1_percent <= chance + 5`; at least 52 are needed" in text
     assert "at least 17 people" in run("linkage EER >= chance - 10")[1]
     assert "at least 1 person; a count is exact" in run("unchanged <= 0", "--subjects", "1")[1]
 

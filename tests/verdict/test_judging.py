@@ -103,7 +103,7 @@ def test_a_limit_relative_to_chance_follows_the_number_of_people() -> None:
     assert judged("rank-1 <= chance + 5", percent(1.0, 0.5, 2.0)).status == "INCONCLUSIVE"
     assert judged("copy_linkage_eer_percent >= chance - 10", percent(49.0, 42.0, 51.0)).status == "PASS"
     assert (
-        "required <= 15 (chance 10 +5)"
+        "required <= 15 (chance 10 + 5)"
         in judged("rank-1 <= chance + 5", percent(12.0, 9.0, 14.9), **chance).explanation
     )
 
